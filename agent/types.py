@@ -1,0 +1,435 @@
+"""The values of the CodeAgent method, in the paper's words (docs/method.md maps them to its sections).
+
+Everything here is frozen to the leaves and comparable; what may happen is a closed union.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+
+from sandbox.suites.types import Coverage, SuiteReport
+
+
+class Skill(StrEnum):
+    """The four hats (paper section 1; checklist B1 to B6)."""
+
+    ARCHITECT = "architect"
+    IMPLEMENTER = "implementer"
+    DEBUGGER = "debugger"
+    TEST_DESIGNER = "test designer"
+
+
+class StopReason(StrEnum):
+    """Why a run ended; exactly one is recorded (A4, U18)."""
+
+    SOLVED = "solved"
+    NOT_REPRODUCED = "not reproduced"  # no test made from the issue failed on base for the stated reason
+    EXHAUSTED = "search exhausted"  # nothing left to propose anywhere
+    ITERATIONS = "iteration cap"
+    STEPS = "step cap"
+    NO_IMPROVEMENT = "no improvement"
+    TIME = "time cap"
+    TOKENS = "token cap"
+    MONEY = "money cap"
+    GATES = "gates refused"  # patches passed the tests, none passed the gates
+    CANCELLED = "cancelled"
+    UNRUNNABLE = "unrunnable"  # no environment, or no test ran at baseline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """A file's whole new content; None deletes it. ``path`` is POSIX, relative to the repository."""
+
+    path: str
+    content: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """A whole change against the base commit: at most one FileChange per path, sorted by path."""
+
+    changes: tuple[FileChange, ...] = ()
+
+    @classmethod
+    def of(cls, changes: Iterable[FileChange]) -> Patch:
+        by_path = {change.path: change for change in changes}
+        return cls(changes=tuple(by_path[path] for path in sorted(by_path)))
+
+    def with_file(self, path: str, content: bytes | None) -> Patch:
+        return Patch.of((*self.changes, FileChange(path=path, content=content)))
+
+    @property
+    def overlay(self) -> dict[str, bytes | None]:
+        """The form that a sandbox takes (sandbox.Overlay)."""
+        return {change.path: change.content for change in self.changes}
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(change.path for change in self.changes)
+
+    @cached_property
+    def digest(self) -> str:
+        h = hashlib.sha256()
+        for change in self.changes:
+            body = b"-" if change.content is None else b"+" + change.content
+            h.update(change.path.encode() + b"\0" + hashlib.sha256(body).digest())
+        return h.hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureSign:
+    """How a reproduction test must fail on base to count ("for the stated reason").
+
+    ``exception`` is a class name without module ("AttributeError", "AssertionError"); empty accepts any test
+    failure. ``fragment`` must occur in the failure's message or traceback; empty accepts any.
+    """
+
+    exception: str = ""
+    fragment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFile:
+    """A test that the Test Designer made (a test node of the hybrid search space: D1, U27).
+
+    ``path`` lies where the repository keeps its tests, ``content`` is the whole new file, ``verifies`` states in
+    a sentence what it checks (B5), ``source`` quotes the part of the issue that it was made from. ``given`` marks
+    tests handed in with the task rather than made.
+    """
+
+    __test__ = False  # not a pytest class
+
+    path: str
+    content: str
+    verifies: str
+    source: str = ""
+    sign: FailureSign = field(default_factory=FailureSign)
+    select: tuple[str, ...] = ()  # case ids to run; empty: the whole file
+    given: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be solved (frozen when it was asked for)."""
+
+    repository: str  # "owner/name", a path or an URL: for messages and the journal only
+    base: str  # commit id of the base
+    title: str
+    text: str
+    number: int | None = None  # of the issue
+    given_tests: tuple[TestFile, ...] = ()  # a failing test handed in: it is the reproduction
+    test_command: tuple[str, ...] = ()  # replaces the detected one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place in the code. ``line`` counts from 1; ``symbol`` is dotted within the file ("Bits.__new__")."""
+
+    path: str
+    line: int
+    symbol: str = ""
+    suspicion: float = 0.0  # 0 to 1, relative
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """The Architect's artefact (B2): where, how, in which order."""
+
+    targets: tuple[Location, ...]
+    approach: str
+    steps: tuple[str, ...] = ()
+
+
+# --- Operations: what one plan step does -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOutline:
+    outline: Outline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTests:
+    tests: tuple[TestFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditLines:
+    """Replace lines ``first`` to ``last`` (from 1, inclusive) of the state's current file by ``replacement``.
+
+    ``last == first - 1`` inserts before ``first``. ``expected`` is the text that must stand there now, or the
+    edit does not apply. Both texts keep their line ends.
+    """
+
+    path: str
+    first: int
+    last: int
+    expected: str
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteFile:
+    path: str
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTests:
+    """Run the state's tests, and the suite's tests that can see the change."""
+
+
+Operation = WriteOutline | AddTests | EditLines | WriteFile | RunTests
+
+
+# --- Proposals and what becomes of them --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One proposal by the policy. ``score`` is the paper's logit score (C2, U11); ``kind`` names the operator or
+    prompt that made it; ``id`` is unique among the proposals for one state and the same in every run."""
+
+    id: str
+    skill: Skill
+    kind: str
+    summary: str
+    score: float
+    operations: tuple[Operation, ...]
+    target: Location | None = None
+    score_source: str = "built-in ranking"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a plan (C5): why, and what. Both are non-empty."""
+
+    reasoning: str
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    action: Action
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Use the plan, or continue the search (C6)."""
+
+    use: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackNote:
+    """Natural-language explanation of one failing test (E1 to E3), stored for every failing test."""
+
+    test: str  # case id
+    kind: str  # "simple" | "unit test" | "explanation" | "trace"
+    text: str
+    suspects: tuple[Location, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What was measured of a state.
+
+    ``generated`` is the run of the state's own tests; ``suite`` that of the repository's tests that can see the
+    change (None: not run, because the state's own tests did not all pass). ``regressions`` are ids that passed on
+    base and do not now. ``reproduced`` says, for a state whose code is still base, that the tests fail for the
+    stated reason; ``remark`` explains it.
+    """
+
+    generated: SuiteReport = field(default_factory=SuiteReport)
+    suite: SuiteReport | None = None
+    regressions: tuple[str, ...] = ()
+    coverage: Coverage | None = None
+    reproduced: bool = False
+    remark: str = ""
+
+    @property
+    def score(self) -> float:
+        """Pass share over the state's test nodes (U27), less one for each regression."""
+        ran = [case for case in self.generated.cases if case.verdict != "skipped"]
+        share = sum(not case.failing for case in ran) / len(ran) if ran else 0.0
+        return share - len(self.regressions)
+
+    @property
+    def passes(self) -> bool:
+        """All own tests ran and pass, and no test that passed on base fails."""
+        whole = bool(self.generated.passing) and not self.generated.failing and not self.generated.problem
+        return whole and self.suite is not None and not self.suite.problem and not self.regressions
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Current code (a whole Patch against base) and current tests, with their last results (C1)."""
+
+    patch: Patch = field(default_factory=Patch)
+    tests: tuple[TestFile, ...] = ()
+    outline: Outline | None = None
+    results: Results | None = field(default=None, compare=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of code, tests and outline; results do not count."""
+        return hashlib.sha256(f"{self.patch.digest}\0{self.tests!r}\0{self.outline!r}".encode()).hexdigest()
+
+    @property
+    def overlay(self) -> dict[str, bytes | None]:
+        """Patch and tests as files."""
+        return self.patch.overlay | {test.path: test.content.encode() for test in self.tests}
+
+    def with_results(self, results: Results) -> State:
+        return replace(self, results=results)
+
+
+class Effect(StrEnum):
+    """What became of a plan."""
+
+    EXECUTED = "executed"
+    NOT_USED = "not used"  # the decision model said continue
+    NOT_APPLIED = "not applied"  # an edit did not fit: an observation, never a crash
+    DUPLICATE = "duplicate"  # the state was reached before and is not measured twice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """(s0, action, plan, s1): what the method learns from (F1, F2). ``after`` is None unless executed."""
+
+    before: State
+    plan: Plan
+    decision: Decision
+    effect: Effect
+    after: State | None = None
+    remark: str = ""
+
+
+# --- Budget -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """What a run has used so far. Money in US dollars, time in seconds."""
+
+    iterations: int = 0
+    steps: int = 0
+    sandbox_runs: int = 0
+    sandbox_seconds: float = 0.0
+    seconds: float = 0.0
+    model_calls: int = 0
+    tokens: int = 0
+    money: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Hard caps of a run. The built-in policy costs test time only, so its iteration cap is far above the
+    paper's five (G5), which is the default for model-driven runs."""
+
+    actions_per_state: int = 5  # the paper's K (G1)
+    max_iterations: int = 400
+    max_steps: int = 4000
+    max_depth: int = 8
+    max_seconds: float = 1200.0
+    max_tokens: int = 0
+    max_money: float = 0.0
+
+    def exceeded(self, spend: Spend) -> StopReason | None:
+        if spend.iterations >= self.max_iterations:
+            return StopReason.ITERATIONS
+        if spend.steps >= self.max_steps:
+            return StopReason.STEPS
+        if spend.seconds >= self.max_seconds:
+            return StopReason.TIME
+        if self.max_tokens and spend.tokens >= self.max_tokens:
+            return StopReason.TOKENS
+        if self.max_money and spend.money >= self.max_money:
+            return StopReason.MONEY
+        return None
+
+
+# --- Baseline, gates, outcome -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The repository's suite on the base commit, run twice."""
+
+    passing: frozenset[str]  # passed both times
+    failing: frozenset[str]  # failed both times
+    flaky: frozenset[str]  # differed
+    skipped: frozenset[str]
+    coverage: Coverage = field(default_factory=Coverage)
+    seconds: float = 0.0
+    problem: str = ""
+    suite: str = "pytest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    name: str
+    passed: bool
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The machine-made evidence that goes into the pull request."""
+
+    red: SuiteReport  # new tests on base
+    green: SuiteReport  # new tests with the patch, in a fresh sandbox
+    after: SuiteReport  # the whole suite with the patch, in a fresh sandbox
+    baseline: Baseline
+    gates: tuple[GateResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    patch: Patch  # code only
+    tests: tuple[TestFile, ...]
+    proof: Proof
+    rationale: tuple[str, ...]  # paragraphs, from the feedback steps of the chosen path
+    spend: Spend
+    stop: StopReason = StopReason.SOLVED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One thing that was tried, for the answer when nothing was found."""
+
+    summary: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsolved:
+    stop: StopReason
+    summary: str
+    reproduction: tuple[TestFile, ...]  # tests that do reproduce the issue, if any
+    red: SuiteReport | None
+    attempts: tuple[Attempt, ...]
+    advice: tuple[str, ...]  # what would help
+    baseline: Baseline | None
+    spend: Spend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrunnable:
+    """Nothing could be run: no environment, no tests, no default branch, too large."""
+
+    reason: str
+    advice: tuple[str, ...]
+    output: str = ""  # bounded tail of what was printed
+    spend: Spend = field(default_factory=Spend)
+    stop: StopReason = StopReason.UNRUNNABLE
+
+
+Outcome = Solved | Unsolved | Unrunnable

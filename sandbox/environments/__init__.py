@@ -1,0 +1,1 @@
+"""Detect what a repository needs and build it, in a sandbox: one file per ecosystem."""

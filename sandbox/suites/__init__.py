@@ -1,0 +1,1 @@
+"""Run and parse test suites: one file per runner."""
