@@ -1,0 +1,158 @@
+"""The web side: receives deliveries, answers what it is asked about runs. The only place that knows FastAPI.
+
+A delivery is answered with 202 only after its job is on disk, and with 503 when that failed: GitHub shows
+both to the operator, and nothing is lost in between (threats 1 to 4).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, assert_never
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from bot.queue import Jobs, JobView, QueueUnavailable
+from bot.triggers import Ignored, TriggerPolicy, Wanted, decide
+from bot.webhook import BODY_CAP, Malformed, parse, verify, well_formed
+
+RETRY_AFTER_SECONDS: Final = 30
+_RUN_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_JSON_TYPE = re.compile(r"application/json(\s*;.*)?", re.ASCII | re.IGNORECASE)
+
+log = structlog.get_logger("bot.app")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebPorts:
+    """What the application needs. ``page`` draws a run, ``journal`` gives its journal as bounded, redacted
+    text (None: there is none), ``ready`` says in one line what is missing (empty: nothing)."""
+
+    jobs: Jobs
+    secret: bytes = field(repr=False)
+    policy: TriggerPolicy
+    page: Callable[[JobView], str]
+    journal: Callable[[str], str | None]
+    ready: Callable[[], str] = lambda: ""
+    body_cap: int = BODY_CAP
+
+
+def create_app(ports: WebPorts) -> FastAPI:
+    """The application. Raises ValueError without a secret: there is no unsigned mode."""
+    if not ports.secret:
+        raise ValueError("a webhook secret is required; set one in the App's settings and here")
+    # No schema pages: they would tell everybody what is here and load scripts from elsewhere.
+    app = FastAPI(title="CodeAgent bot", openapi_url=None, docs_url=None, redoc_url=None)
+
+    @app.post("/webhook")
+    async def webhook(request: Request) -> Response:
+        return await _receive(request, ports)
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return PlainTextResponse("ok\n")
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        missing = await run_in_threadpool(ports.ready)
+        return PlainTextResponse(f"{missing or 'ready'}\n", status_code=503 if missing else 200)
+
+    @app.get("/runs/{run}")
+    async def run_page(run: str) -> Response:
+        view = await _look_up(ports, run)
+        if view is None:
+            return _no_such_run()
+        return HTMLResponse(ports.page(view), headers=_PAGE_HEADERS)
+
+    @app.get("/runs/{run}/journal")
+    async def run_journal(run: str) -> Response:
+        view = await _look_up(ports, run)
+        text = await run_in_threadpool(ports.journal, run) if view is not None else None
+        if text is None:
+            return _no_such_run()
+        return PlainTextResponse(text, headers=_PAGE_HEADERS)
+
+    @app.exception_handler(QueueUnavailable)
+    async def unavailable(_request: Request, error: QueueUnavailable) -> Response:
+        log.error("queue unavailable", error=str(error))
+        return _answer(503, "the job queue does not answer; redeliver later", retry=True)
+
+    return app
+
+
+_PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+    "Cache-Control": "no-store",
+}
+
+
+async def _receive(request: Request, ports: WebPorts) -> Response:
+    signature = request.headers.get("x-hub-signature-256")
+    if not well_formed(signature):
+        return _answer(401, "X-Hub-Signature-256 is missing or malformed")
+    body = await _read(request, ports.body_cap)
+    if body is None:
+        return _answer(413, f"a delivery has at most {ports.body_cap} bytes")
+    # In a thread: hashing and parsing 25 MB would hold up every other request, enqueueing waits for a disk.
+    return await run_in_threadpool(_accept, ports, dict(request.headers), signature, body)
+
+
+async def _read(request: Request, cap: int) -> bytes | None:
+    """The body, or None as soon as it is known to be too long."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > cap:
+        return None
+    chunks: list[bytes] = []
+    size = 0
+    with suppress(ClientDisconnect):  # the rest is missing then, and the signature will not match
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > cap:
+                return None
+            chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _accept(ports: WebPorts, headers: dict[str, str], signature: str | None, body: bytes) -> Response:
+    if not verify(ports.secret, body, signature):
+        return _answer(401, "the signature does not match")
+    if not _JSON_TYPE.fullmatch(headers.get("content-type", "")):
+        return _answer(415, "set the webhook's content type to application/json")
+    delivery = parse(headers.get("x-github-event"), headers.get("x-github-delivery"), body)
+    if isinstance(delivery, Malformed):
+        return _answer(400, delivery.reason)
+    match decide(delivery, ports.policy):
+        case Ignored(reason=reason):
+            log.info("delivery ignored", delivery=delivery.guid, delivery_event=delivery.event, reason=reason)
+            return _answer(200, reason, status="ignored")
+        case Wanted(request=request):
+            enqueued = ports.jobs.enqueue(request)
+            log.info("delivery accepted", delivery=delivery.guid, job=enqueued.job_id, new=enqueued.new)
+            return _answer(202, "accepted", status="accepted", job=enqueued.job_id, new=enqueued.new)
+        case never:
+            assert_never(never)
+
+
+async def _look_up(ports: WebPorts, run: str) -> JobView | None:
+    # Ids are 128 random bits: whoever has one was given it.
+    if not _RUN_ID.fullmatch(run):
+        return None
+    return await run_in_threadpool(ports.jobs.status, run)
+
+
+def _no_such_run() -> Response:
+    return PlainTextResponse("no such run\n", status_code=404, headers=_PAGE_HEADERS)
+
+
+def _answer(code: int, reason: str, *, retry: bool = False, **fields: Any) -> Response:
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else None
+    return JSONResponse({"reason": reason, **fields}, status_code=code, headers=headers)
