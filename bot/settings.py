@@ -1,0 +1,330 @@
+"""What the operator chose, read once from the environment into one frozen object. Nothing else reads it.
+
+Every name starts with ``CODEAGENT_``; the groups are reached with two underscores
+(``CODEAGENT_BUDGET__SECONDS``). Nothing that has to do with GitHub is needed for ``codeagent fix``;
+:meth:`Settings.github_app` says what is missing when it is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+from bot.errors import ConfigError
+
+PREFIX = "CODEAGENT_"
+SHORTEST_SECRET = 16
+GITHUB_API = "https://api.github.com"
+
+
+class SandboxChoice(StrEnum):
+    AUTO = "auto"  # Docker where a daemon answers, else bubblewrap
+    DOCKER = "docker"
+    BUBBLEWRAP = "bubblewrap"
+
+
+class LogFormat(StrEnum):
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LimitSettings(BaseModel):
+    """Caps of one command in a sandbox."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float = Field(default=120.0, gt=0, le=86_400, description="wall-clock seconds of one command")
+    memory_mib: int = Field(default=2048, ge=64, description="memory of one command, MiB")
+    processes: int = Field(default=256, ge=8, description="processes and threads of one command")
+    cpus: float = Field(default=1.0, gt=0, description="processor cores of one command")
+    disk_mib: int = Field(default=1024, ge=16, description="what one command may write, MiB")
+
+
+class BudgetSettings(BaseModel):
+    """Caps of one run, from the label to the answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float = Field(default=1200.0, gt=0, le=7 * 86_400, description="wall-clock seconds of one run")
+    iterations: int = Field(default=400, ge=1, description="code-test-feedback rounds of one run")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitHubApp:
+    """Who this program is on GitHub."""
+
+    issuer: str  # App id or client id: either signs
+    private_key: SecretStr
+    webhook_secret: SecretStr
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    app_id: int | None = Field(default=None, ge=1, description="the GitHub App's id (or give CLIENT_ID)")
+    client_id: str | None = Field(default=None, min_length=1, description="the GitHub App's client id")
+    private_key: SecretStr | None = Field(
+        default=None, description="the App's private key, PEM text (\\n allowed)"
+    )
+    private_key_path: Path | None = Field(default=None, description="a file that holds it instead")
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description=f"signs GitHub's deliveries; at least {SHORTEST_SECRET} characters, no default",
+    )
+    api_url: str = Field(default=GITHUB_API, description="GitHub's REST API; https://HOST/api/v3 for GHES")
+    web_url: str | None = Field(
+        default=None, description="where git and people reach it; default: made from API_URL"
+    )
+    repositories: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="owner/name or owner/*, comma-separated; empty: wherever the App is installed"
+    )
+    label: str = Field(
+        default="codeagent", min_length=1, max_length=50, description="the label that asks for work"
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: _state_home() / "codeagent",
+        description="journals, environments, database; default: $XDG_STATE_HOME/codeagent",
+    )
+    database_url: str | None = Field(
+        default=None, description="postgresql://… for several workers; default: SQLite in DATA_DIR"
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=8080, ge=0, le=65_535, description="port to listen on; 0: any free one")
+    max_body_bytes: int = Field(default=25 << 20, ge=1024, le=256 << 20, description="largest webhook body")
+    workers: int = Field(default=2, ge=1, le=256, description="jobs at once in this process")
+
+    sandbox: SandboxChoice = Field(
+        default=SandboxChoice.AUTO, description="what runs the code of repositories"
+    )
+    image: str = Field(
+        default="codeagent-base:bookworm", min_length=1, description="Docker image of the sandbox"
+    )
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    budget: BudgetSettings = Field(default_factory=BudgetSettings)
+
+    log_level: LogLevel = LogLevel.INFO
+    log_format: LogFormat = LogFormat.CONSOLE
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strip(cls, value: Any) -> Any:
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("repositories", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("repositories")
+    @classmethod
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9-]+/([A-Za-z0-9._-]+|\*)", name):
+                raise ValueError(f"{name!r} is neither owner/name nor owner/*")
+        return value
+
+    @field_validator("api_url", "web_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("https", "http") or not parts.hostname:
+            raise ValueError("must be an http(s) URL")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must be without user, password, query and fragment")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"(postgresql|sqlite)(\+[a-z0-9]+)?://", value):
+            raise ValueError("must start with postgresql:// or sqlite:///")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(
+                f"must have at least {SHORTEST_SECRET} characters; make one with: openssl rand -hex 32"
+            )
+        return value
+
+    @field_validator("private_key")
+    @classmethod
+    def _pem(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(_pem_text(value.get_secret_value()))
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.private_key is not None and self.private_key_path is not None:
+            raise ValueError("private_key and private_key_path are both set; leave one")
+        return self
+
+    @property
+    def web(self) -> str:
+        """Where git and people reach the forge."""
+        if self.web_url is not None:
+            return self.web_url
+        return web_url_of(self.api_url)
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'codeagent.sqlite'}"
+
+    def allows(self, full_name: str) -> bool:
+        """Whether the operator lets this repository in."""
+        owner = full_name.partition("/")[0]
+        wanted = {full_name.lower(), f"{owner.lower()}/*"}
+        return not self.repositories or any(name.lower() in wanted for name in self.repositories)
+
+    def github_app(self) -> GitHubApp:
+        """Raises ConfigError with everything that is missing."""
+        missing = []
+        if self.app_id is None and self.client_id is None:
+            missing.append("APP_ID or CLIENT_ID: see the App's settings page")
+        key = self.private_key or (_key_file(self.private_key_path) if self.private_key_path else None)
+        if key is None:
+            missing.append("PRIVATE_KEY_PATH or PRIVATE_KEY: generate one on the App's settings page")
+        if self.webhook_secret is None:
+            missing.append(
+                "WEBHOOK_SECRET: the one typed into the App's settings page (openssl rand -hex 32 makes one)"
+            )
+        if missing or key is None or self.webhook_secret is None:
+            raise ConfigError(_lines("GitHub settings are missing", (PREFIX + line for line in missing)))
+        issuer = str(self.app_id) if self.app_id is not None else str(self.client_id)
+        return GitHubApp(issuer=issuer, private_key=key, webhook_secret=self.webhook_secret)
+
+
+def read_settings(*, dotenv: Path | None = None) -> Settings:
+    """The environment, and a ``.env`` file only when one is asked for (the environment wins).
+
+    Raises ConfigError that names every bad variable and what to do.
+    """
+    _refuse_misspelt(os.environ)
+    if dotenv is not None and not dotenv.is_file():
+        raise ConfigError(f"There is no file {dotenv}; leave the option out or write the file.")
+
+    try:
+        options: dict[str, Any] = {"_env_file": dotenv}  # not among the fields that mypy knows
+        return Settings(**options)
+    except ValidationError as error:
+        raise ConfigError(_explained(error)) from None  # the cause would show the values
+    except SettingsError as error:
+        raise ConfigError(
+            f"Settings cannot be read: {error}; groups are JSON, or one variable per field."
+        ) from None
+
+
+def settings_json_schema() -> dict[str, Any]:
+    """For documentation and editors: every variable, its type, default and meaning."""
+    return Settings.model_json_schema()
+
+
+def host_environment() -> dict[str, str]:
+    """The variables as they are now: for what starts programs and has to decide which of them go along."""
+    return dict(os.environ)
+
+
+def web_url_of(api_url: str) -> str:
+    """Where git reaches the forge whose REST API this is: github.com, or whatever is laid out like GHES."""
+    parts = urlsplit(api_url)
+    if parts.hostname == "api.github.com":
+        return "https://github.com"
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/").removesuffix("/api/v3"), "", ""))
+
+
+def _state_home() -> Path:
+    """XDG: a relative or empty value counts as unset."""
+    chosen = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return chosen if chosen.is_absolute() else Path.home() / ".local" / "state"
+
+
+def _pem_text(text: str) -> str:
+    """Environment files cannot hold line ends, so a key often comes with written-out ones."""
+    key = text.replace("\\n", "\n").strip() + "\n"
+    if not re.match(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n", key) or "\n-----END " not in key:
+        raise ValueError(
+            "is not a PEM private key (-----BEGIN … PRIVATE KEY----- to -----END … PRIVATE KEY-----)"
+        )
+    return key
+
+
+def _key_file(path: Path) -> SecretStr:
+    try:
+        return SecretStr(_pem_text(path.read_text(encoding="ascii")))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not a PEM private key"
+        raise ConfigError(
+            f"{PREFIX}PRIVATE_KEY_PATH: {path} cannot be used: {reason}; give the .pem file that GitHub made."
+        ) from None
+
+
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    """A limit with a typing error in its name would be ignored without a word."""
+    known = tuple(_variables())
+    wrong = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+            wrong += [f"{name} is not a setting; did you mean {close[0]}?"] if close else []
+    if wrong:
+        raise ConfigError(_lines("Settings with a misspelt name", wrong))
+
+
+def _variables() -> Iterable[str]:
+    for name, field in Settings.model_fields.items():
+        yield PREFIX + name.upper()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from (f"{PREFIX}{name.upper()}__{inner.upper()}" for inner in field.annotation.model_fields)
+
+
+def _explained(error: ValidationError) -> str:
+    rows = (
+        f"{PREFIX}{'__'.join(str(part).upper() for part in row['loc'])}: {_reason(row['msg'])}"
+        if row["loc"]
+        else _reason(row["msg"])
+        for row in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+    return _lines("Settings cannot be used", rows)
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _lines(heading: str, rows: Iterable[str]) -> str:
+    return "\n".join((f"{heading}:", *(f"  {row}" for row in rows)))
