@@ -1,0 +1,230 @@
+"""What is known of every job, in two tables beside the queue's own and in the same database.
+
+The tables decide what the queue itself cannot: which job a delivery got, that a subject has one job at a
+time, that somebody asked a running job to stop, and how it ended. A job's row and its place in the queue are
+written in one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from bot.queue import (
+    Enqueued,
+    JobResult,
+    JobState,
+    JobView,
+    QueueUnavailable,
+    TaskRequest,
+    request_from_json,
+    request_to_json,
+    result_from_json,
+    result_to_json,
+)
+
+_metadata = sa.MetaData()
+
+_jobs = sa.Table(
+    "codeagent_jobs",
+    _metadata,
+    sa.Column("job_id", sa.String(64), primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False, default=""),
+    sa.Column("starts", sa.Integer, nullable=False, default=0),
+    sa.Column("cancelling", sa.Boolean, nullable=False, default=False),
+    sa.Column("result", sa.Text, nullable=False, default=""),
+    sa.Column("error", sa.Text, nullable=False, default=""),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("updated", sa.Float, nullable=False),
+)
+
+_ACTIVE = (JobState.QUEUED.value, JobState.RUNNING.value)
+
+# What makes "one job per issue" true under any race: the database refuses the second active row.
+sa.Index(
+    "codeagent_jobs_one_active",
+    _jobs.c.subject,
+    unique=True,
+    sqlite_where=_jobs.c.state.in_(_ACTIVE),
+    postgresql_where=_jobs.c.state.in_(_ACTIVE),
+)
+
+_deliveries = sa.Table(
+    "codeagent_deliveries",
+    _metadata,
+    sa.Column("delivery", sa.String(64), primary_key=True),
+    sa.Column("job_id", sa.String(64), nullable=False),
+)
+
+PutInQueue = Callable[[sa.Connection, str], None]
+"""Puts a job id into the queue within the given transaction."""
+
+_RACES = (
+    10  # each lost race means that another delivery got its job meanwhile, so two rounds are already rare
+)
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine for SQLite ("sqlite:///path") or PostgreSQL ("postgresql://…")."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = sa.create_engine(parsed)
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    # Five seconds: GitHub waits ten for an answer, and a 503 must still reach it.
+    timeouts = {"connect_timeout": 5, "options": "-c statement_timeout=5000"}
+    return sa.create_engine(
+        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=timeouts
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = "IMMEDIATE"  # writers queue up instead of failing half-way
+    connection.execute("PRAGMA busy_timeout=5000")
+    connection.execute("PRAGMA journal_mode=WAL")  # persists in the file; the default is several times slower
+
+
+class JobStore:
+    """Every method is one transaction; SQLAlchemy's errors come out as they are but for :meth:`enqueue`."""
+
+    def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def create_tables(self) -> None:
+        """The caller makes sure that one process at a time does this."""
+        with self._engine.begin() as connection:
+            _metadata.create_all(connection)
+
+    # --- Asking -------------------------------------------------------------------------------------------
+
+    def enqueue(self, request: TaskRequest, put_in_queue: PutInQueue) -> Enqueued:
+        """The job for this delivery: the one it had, the one its subject has now, or a new one."""
+        try:
+            for _ in range(_RACES):
+                try:
+                    with self._engine.begin() as connection:
+                        return self._enqueue(connection, request, put_in_queue)
+                except IntegrityError:
+                    continue  # somebody else was faster: look again
+        except SQLAlchemyError as error:
+            raise QueueUnavailable(f"{type(error).__name__} while a job was written down") from error
+        raise QueueUnavailable("too many deliveries at once for one issue")
+
+    def _enqueue(self, connection: sa.Connection, request: TaskRequest, put_in_queue: PutInQueue) -> Enqueued:
+        mine = _deliveries.c.delivery == request.delivery
+        known = connection.execute(
+            sa.select(_jobs.c.job_id, _jobs.c.state)
+            .join(_deliveries, _deliveries.c.job_id == _jobs.c.job_id)
+            .where(mine)
+        ).first()
+        if known is not None and known.state != JobState.FAILED:
+            return Enqueued(job_id=known.job_id, new=False)
+        active = connection.execute(
+            sa.select(_jobs.c.job_id).where(_jobs.c.subject == request.subject, _jobs.c.state.in_(_ACTIVE))
+        ).scalar()
+        job_id = active or secrets.token_hex(16)  # unguessable: it is also the address of the run's page
+        if known is None:
+            connection.execute(_deliveries.insert().values(delivery=request.delivery, job_id=job_id))
+        else:
+            connection.execute(_deliveries.update().where(mine).values(job_id=job_id))
+        if active is None:
+            self._insert(connection, job_id, request)
+            put_in_queue(connection, job_id)
+        return Enqueued(job_id=job_id, new=active is None)
+
+    def _insert(self, connection: sa.Connection, job_id: str, request: TaskRequest) -> None:
+        now = self._clock()
+        connection.execute(
+            _jobs.insert().values(
+                job_id=job_id,
+                subject=request.subject,
+                state=JobState.QUEUED.value,
+                request=json.dumps(request_to_json(request)),
+                created=now,
+                updated=now,
+            )
+        )
+
+    def request_cancel(self, job_id: str) -> bool:
+        with self._update(_jobs.c.job_id == job_id, _jobs.c.state.in_(_ACTIVE)) as change:
+            return change(cancelling=True)
+
+    # --- Looking ------------------------------------------------------------------------------------------
+
+    def view(self, job_id: str) -> JobView | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(_jobs).where(_jobs.c.job_id == job_id)).first()
+        return None if row is None else _view(row)
+
+    def active(self) -> tuple[str, ...]:
+        return self._ids(_jobs.c.state.in_(_ACTIVE))
+
+    def cancelling(self, job_ids: Sequence[str]) -> frozenset[str]:
+        return frozenset(self._ids(_jobs.c.job_id.in_(job_ids), _jobs.c.cancelling))
+
+    def disowned(self, job_ids: Sequence[str], owner: str) -> frozenset[str]:
+        """Those of the jobs that another worker has taken over."""
+        return frozenset(self._ids(_jobs.c.job_id.in_(job_ids), _jobs.c.owner != owner))
+
+    def _ids(self, *where: sa.ColumnElement[bool]) -> tuple[str, ...]:
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(sa.select(_jobs.c.job_id).where(*where)).scalars())
+
+    # --- Working ------------------------------------------------------------------------------------------
+
+    def start(self, job_id: str, owner: str) -> JobView | None:
+        """Take a job up. None when it does not exist; its view when it has ended already."""
+        with self._update(_jobs.c.job_id == job_id, _jobs.c.state.in_(_ACTIVE)) as change:
+            change(state=JobState.RUNNING.value, owner=owner, starts=_jobs.c.starts + 1)
+        return self.view(job_id)
+
+    def interrupted(self, job_id: str, owner: str) -> None:
+        """The worker goes away on purpose: that does not count as a start."""
+        with self._update(_jobs.c.job_id == job_id, _jobs.c.owner == owner, _jobs.c.starts > 0) as change:
+            change(starts=_jobs.c.starts - 1)
+
+    def finish(self, job_id: str, owner: str, result: JobResult) -> None:
+        with self._update(_jobs.c.job_id == job_id, _jobs.c.owner == owner) as change:
+            change(state=JobState.DONE.value, result=json.dumps(result_to_json(result)))
+
+    def fail(self, job_id: str, error: str, owner: str | None = None) -> None:
+        """Without an owner: whoever has it (the queue lost it)."""
+        fence = () if owner is None else (_jobs.c.owner == owner,)
+        with self._update(_jobs.c.job_id == job_id, _jobs.c.state.in_(_ACTIVE), *fence) as change:
+            change(state=JobState.FAILED.value, error=error[:500])
+
+    @contextmanager
+    def _update(self, *where: sa.ColumnElement[bool]) -> Iterator[Callable[..., bool]]:
+        """Gives a function that changes the matching row and says whether there was one."""
+        with self._engine.begin() as connection:
+
+            def change(**values: object) -> bool:
+                statement = _jobs.update().where(*where).values(updated=self._clock(), **values)
+                return connection.execute(statement).rowcount > 0
+
+            yield change
+
+
+def _view(row: Any) -> JobView:
+    return JobView(
+        job_id=row.job_id,
+        state=JobState(row.state),
+        request=request_from_json(json.loads(row.request)),
+        starts=row.starts,
+        cancelling=row.cancelling,
+        result=result_from_json(json.loads(row.result)) if row.result else None,
+        error=row.error,
+        created=row.created,
+        updated=row.updated,
+    )

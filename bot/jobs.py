@@ -1,0 +1,381 @@
+"""Durable jobs on DBOS Transact: the only place that knows it, and what had to be known about it (3.4).
+
+* Recovery at launch looks for the same executor id *and* application version only, and two processes with one
+  id run a job twice. So: a fixed version, an id of its own for every process under a lock (``bot.liveness``),
+  and one way for all recovery: whoever finds a dead worker's lock free puts its jobs back into the queue.
+* Deduplication ids are freed by a resume, and cancelling frees a job that still runs. So both live in
+  ``bot.job_store``; DBOS keeps the queue.
+* A cancel takes effect between steps only. So a running job is told through a flag that it watches.
+* Values are pickled by default, and a row may ask for pickle: a writer of the database could run code here.
+* The default poll of one second would also cap the throughput.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import sqlalchemy as sa
+import structlog
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+from dbos._serialization import DefaultSerializer
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.job_store import JobStore, open_engine
+from bot.liveness import FileLocks, Locks, PostgresLocks
+from bot.queue import (
+    Enqueued,
+    Halt,
+    Interrupted,
+    JobFailed,
+    JobResult,
+    JobView,
+    QueueUnavailable,
+    RunJob,
+    TaskRequest,
+)
+
+APPLICATION: Final = "codeagent"
+VERSION: Final = "1"  # fixed: DBOS would otherwise leave the jobs of another version alone for ever
+QUEUE: Final = "codeagent-jobs"
+WORKFLOW: Final = "codeagent-job"
+_PREPARING: Final = "preparing"
+
+log = structlog.get_logger("bot.jobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsConfig:
+    """``database`` is an URL (the database must exist); empty means SQLite in ``data``. ``concurrency`` is
+    the number of jobs at once in this process. ``max_starts`` bounds how often a job may take its worker down
+    before it is given up."""
+
+    data: Path
+    database: str = field(default="", repr=False)
+    concurrency: int = 1
+    poll_seconds: float = 0.2
+    watch_seconds: float = 1.0
+    max_starts: int = 20
+
+    @property
+    def url(self) -> str:
+        return self.database or f"sqlite:///{(self.data / 'jobs.sqlite').absolute()}"
+
+
+class _Abandoned(BaseException):
+    """Ends a job's thread and leaves its row as it is, to be taken up again. Not an Exception, because DBOS
+    would write that down as the job's end."""
+
+
+class DbosJobs:
+    """The port ``bot.queue.Jobs``. One per process, as DBOS is."""
+
+    def __init__(self, config: JobsConfig, run: RunJob) -> None:
+        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._config = config
+        self._run = run
+        self._engine = open_engine(config.url)
+        self._store = JobStore(self._engine)
+        self._locks: Locks = (
+            FileLocks(config.data / "workers")
+            if self._engine.dialect.name == "sqlite"
+            else PostgresLocks(self._engine)
+        )
+        self._me = f"worker-{secrets.token_hex(8)}"
+        self._running = _Running()
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="jobs-watch", daemon=True)
+        self._client: DBOSClient | None = None
+
+    # --- The port -----------------------------------------------------------------------------------------
+
+    def enqueue(self, request: TaskRequest) -> Enqueued:
+        client = self._client
+        if client is None or self._stopping.is_set():
+            raise QueueUnavailable("the job queue is not running")
+
+        def put(connection: sa.Connection, job_id: str) -> None:
+            client.enqueue_in_transaction(
+                connection,
+                {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": QUEUE,
+                    "workflow_id": job_id,
+                    "app_version": VERSION,
+                },
+                job_id,
+            )
+
+        return self._store.enqueue(request, put)
+
+    def status(self, job_id: str) -> JobView | None:
+        try:
+            return self._store.view(job_id)
+        except SQLAlchemyError as error:
+            raise QueueUnavailable(f"{type(error).__name__} while a job was looked up") from error
+
+    def cancel(self, job_id: str) -> bool:
+        if not self._store.request_cancel(job_id):
+            return False
+        self._running.halt([job_id], Halt.CANCELLED)
+        return True
+
+    def launch(self) -> None:
+        _quiet_logs()
+        _refuse_pickle()
+        try:
+            self._engine.connect().close()
+        except SQLAlchemyError as error:
+            raise QueueUnavailable(f"the job queue's database cannot be opened: {error}") from error
+        # Before any job can be this worker's, or it would be taken for dead.
+        if not self._locks.hold(self._me):
+            raise QueueUnavailable("the job queue's database went away")
+        with self._alone():
+            self._store.create_tables()
+            DBOS(config=self._dbos_config())
+            DBOS.workflow(name=WORKFLOW)(self._as_workflow())
+            DBOS.listen_queues([QUEUE])
+            DBOS.launch()
+            DBOS.register_queue(
+                QUEUE,
+                worker_concurrency=self._config.concurrency,
+                polling_interval_sec=self._config.poll_seconds,
+                on_conflict="always_update",
+            )
+        self._client = DBOSClient(
+            system_database_engine=self._engine,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=APPLICATION,
+            retry_connection_errors=False,  # a delivery that cannot be written down must be told so
+        )
+        self._watcher.start()
+
+    def shutdown(self, timeout: float) -> None:
+        self._stopping.set()
+        self._running.halt_all(Halt.INTERRUPTED)
+        if self._watcher.is_alive():
+            self._watcher.join(timeout=30)
+        # DBOS waits in whole seconds, and one at least.
+        waits = max(1, round(timeout)) if self._running.ids() else 0
+        DBOS.destroy(workflow_completion_timeout_sec=waits, destroy_registry=True)
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
+        self._locks.close()
+        self._engine.dispose()
+
+    def _dbos_config(self) -> DBOSConfig:
+        return DBOSConfig(
+            name=APPLICATION,
+            system_database_url=self._config.url,
+            application_version=VERSION,
+            executor_id=self._me,
+            serializer=DBOSPortableJSONSerializer(),
+            enable_otlp=False,
+            conductor_key=None,
+            log_level="WARNING",
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time prepares the database."""
+        for _ in range(600):
+            with self._locks.if_free(_PREPARING) as alone:
+                if alone:
+                    yield
+                    break
+            self._stopping.wait(0.1)
+        else:
+            raise QueueUnavailable("another process has been preparing the job queue for a minute")
+
+    # --- One job ------------------------------------------------------------------------------------------
+
+    def _as_workflow(self) -> Any:
+        def codeagent_job(job_id: str) -> str:
+            try:
+                return self._work(job_id)
+            except SQLAlchemyError as error:
+                # The job's end could not be written down, so it has not ended.
+                log.error(
+                    "database trouble in a job; it will be taken up again", job=job_id, error=str(error)
+                )
+                raise _Abandoned from error
+
+        return codeagent_job
+
+    def _work(self, job_id: str) -> str:
+        with self._running.enter(job_id, self._stopping) as halted:
+            view = self._store.start(job_id, self._me)
+            if view is None:
+                return "unknown"
+            if not view.state.active:
+                return view.state.value  # killed after its end was written down, before the queue knew
+            if view.starts > self._config.max_starts + 2:
+                # Even saying that it is given up takes the worker down.
+                self._store.fail(job_id, "gave up: it took its worker down again and again", self._me)
+                return "failed"
+            return self._finish(job_id, view, halted)
+
+    def _finish(self, job_id: str, view: JobView, halted: _Flag) -> str:
+        if view.cancelling:
+            halted.set(Halt.CANCELLED)
+        try:
+            result: JobResult = self._run(job_id, view.request, halted, view.starts)
+        except Interrupted:
+            self._store.interrupted(job_id, self._me)
+            raise _Abandoned from None
+        except JobFailed as error:
+            log.error("job failed", job=job_id, error=str(error), exc_info=error)
+            self._store.fail(job_id, str(error), self._me)
+            return "failed"
+        except Exception as error:
+            log.error("job broke", job=job_id, exc_info=error)
+            self._store.fail(job_id, f"internal error ({type(error).__name__})", self._me)
+            return "failed"
+        self._store.finish(job_id, self._me, result)
+        return "done"
+
+    # --- The watch ----------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        orphans: frozenset[str] = frozenset()
+        while not self._stopping.wait(self._config.watch_seconds):
+            try:
+                if not self._locks.hold(self._me):
+                    # Others may take this worker for dead and its jobs over: it must let go of them.
+                    self._running.halt_all(Halt.INTERRUPTED)
+                    continue
+                self._pass_on_halts()
+                orphans = self._recover(orphans)
+            except SQLAlchemyError as error:
+                log.warning("the job queue's database does not answer", error=type(error).__name__)
+            except Exception as error:
+                log.error("watching the jobs failed; it goes on", exc_info=error)
+
+    def _pass_on_halts(self) -> None:
+        mine = self._running.ids()
+        if mine:
+            self._running.halt(self._store.cancelling(mine), Halt.CANCELLED)
+            self._running.halt(self._store.disowned(mine, self._me), Halt.INTERRUPTED)
+
+    def _recover(self, suspects: frozenset[str]) -> frozenset[str]:
+        """Put the jobs of dead workers back into the queue; and this worker's own that it let go of, once
+        they were seen twice (a job is its worker's for a moment before it runs there)."""
+        started = self._started()
+        for owner in sorted(set(started.values()) - {self._me, ""}):
+            with self._locks.if_free(owner) as dead:
+                if dead:
+                    # Looked up again: another worker may have recovered it since.
+                    jobs = sorted(job for job, its in self._started().items() if its == owner)
+                    self._resume(jobs, owner)
+                    self._locks.forget(owner)
+        orphans = {job for job, owner in started.items() if owner == self._me} - set(self._running.ids())
+        self._resume(sorted(orphans & suspects), self._me)
+        self._give_up_lost()
+        return frozenset(orphans - suspects)
+
+    def _started(self) -> dict[str, str]:
+        """Jobs that some worker has taken up → that worker."""
+        rows = self._queue.list_workflows(
+            status="PENDING", queue_name=QUEUE, load_input=False, load_output=False
+        )
+        return {row.workflow_id: row.executor_id or "" for row in rows}
+
+    def _resume(self, jobs: list[str], owner: str) -> None:
+        for job in jobs:
+            log.warning("a job lost its worker and is queued again", job=job, worker=owner)
+            self._queue.resume_workflow(job, queue_name=QUEUE)
+
+    def _give_up_lost(self) -> None:
+        """A job that the queue has ended without telling its row would block its issue for ever."""
+        active = self._store.active()
+        if not active:
+            return
+        ended = self._queue.list_workflows(
+            workflow_ids=list(active), status=list(_ENDED), load_input=False, load_output=False
+        )
+        for row in ended:
+            view = self._store.view(row.workflow_id)
+            if view is not None and view.state.active:
+                log.error("the queue ended a job by itself", job=row.workflow_id, status=row.status)
+                self._store.fail(row.workflow_id, "the queue lost this job; redeliver or label again")
+
+    @property
+    def _queue(self) -> DBOSClient:
+        if self._client is None:
+            raise QueueUnavailable("the job queue is not running")
+        return self._client
+
+
+_ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+
+
+class _Flag:
+    """Why one running job is to stop, if at all. The first reason stays."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self._reason: Halt | None = None
+
+    def set(self, reason: Halt) -> None:
+        self._reason = self._reason or reason
+
+    def __call__(self) -> Halt | None:
+        return self._reason or (Halt.INTERRUPTED if self._stopping.is_set() else None)
+
+
+class _Running:
+    """The jobs that run in this process now."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._flags: dict[str, _Flag] = {}
+
+    @contextmanager
+    def enter(self, job_id: str, stopping: threading.Event) -> Iterator[_Flag]:
+        flag = _Flag(stopping)
+        with self._guard:
+            if job_id in self._flags:
+                raise _Abandoned  # it runs here already
+            self._flags[job_id] = flag
+        try:
+            yield flag
+        finally:
+            with self._guard:
+                del self._flags[job_id]
+
+    def ids(self) -> tuple[str, ...]:
+        with self._guard:
+            return tuple(sorted(self._flags))
+
+    def halt(self, job_ids: frozenset[str] | list[str], reason: Halt) -> None:
+        with self._guard:
+            for job_id in job_ids:
+                if job_id in self._flags:
+                    self._flags[job_id].set(reason)
+
+    def halt_all(self, reason: Halt) -> None:
+        self.halt(list(self.ids()), reason)
+
+
+def _quiet_logs() -> None:
+    """DBOS adds a console handler of its own unless it finds one; its records shall go where ours go."""
+    logger = logging.getLogger("dbos")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    logger.setLevel(logging.WARNING)
+
+
+def _refuse_pickle() -> None:
+    """Rows say which serializer wrote them, and DBOS obeys: such a row could run code here (threat 24)."""
+
+    def refuse(_self: object, _data: str) -> NoReturn:
+        raise ValueError("a pickled value in the job queue's database was refused")
+
+    DefaultSerializer.deserialize = refuse  # type: ignore[method-assign,assignment]
