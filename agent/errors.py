@@ -4,6 +4,7 @@ AgentError
 ├── EditDoesNotApply   an operation does not fit the state's files; the search records it as an observation
 ├── JournalDiverged    a resumed or replayed run decided otherwise than its journal says
 ├── JournalCorrupt     a journal that cannot be read: wrong version, damage before its end
+├── JournalBusy        another process has the journal open
 └── Cancelled          the run was asked to stop
 """
 
@@ -22,6 +23,10 @@ class JournalDiverged(AgentError):
 
 class JournalCorrupt(AgentError):
     """The journal cannot be read."""
+
+
+class JournalBusy(AgentError):
+    """Another process has the journal open."""
 
 
 class Cancelled(AgentError):

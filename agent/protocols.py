@@ -102,7 +102,13 @@ class Executor(Protocol):
 
 
 class SearchStrategy(Protocol):
-    """Which node to visit next (D2, D6). None: nothing is left."""
+    """Which node to visit next (D2, D6). None: nothing is left. ``width`` caps the actions taken up per visit."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def width(self) -> int | None: ...
 
     def next(self, tree: Tree) -> Node | None: ...
 

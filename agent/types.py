@@ -338,6 +338,7 @@ class Budget:
     max_iterations: int = 400
     max_steps: int = 4000
     max_depth: int = 8
+    max_stale_iterations: int = 0  # without a better state than the best so far; 0: no such cap
     max_seconds: float = 1200.0
     max_tokens: int = 0
     max_money: float = 0.0

@@ -1,0 +1,236 @@
+"""The execution module: applies plans to states and measures states in the sandbox (C7, U19).
+
+Applying is pure and cheap, measuring is a pool of sandbox runs. What a run is asked for depends on the state alone, so
+a state has the same results whenever and wherever it is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from agent.affected import affected_tests
+from agent.effects import JournaledRunner, Run
+from agent.errors import EditDoesNotApply
+from agent.protocols import Context, SourceTree
+from agent.reproduction import judge, same_verdicts
+from agent.types import (
+    AddTests,
+    EditLines,
+    Operation,
+    Plan,
+    Results,
+    RunTests,
+    State,
+    TestFile,
+    WriteFile,
+    WriteOutline,
+)
+from sandbox import Completed, Limits, Overlay
+from sandbox.suites.types import Coverage, Suite, SuiteReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """The repository's test runner and what each of its runs gets. ``overlay`` lies under every state's own files."""
+
+    runner: JournaledRunner
+    suite: Suite
+    overlay: Overlay
+    limits: Limits  # of a run of chosen tests
+    suite_limits: Limits  # of a run of the whole suite
+
+    def run(
+        self,
+        state: State,
+        select: tuple[str, ...],
+        *,
+        coverage: bool = False,
+        attempt: int = 0,
+        fresh: bool = False,
+        label: str,
+    ) -> Run:
+        """The run of some tests, of all for an empty selection, with a state's files in place."""
+        limits = self.limits if select else self.suite_limits
+        return Run(
+            command=self.suite.command(select, coverage=coverage, limits=limits),
+            overlay={**self.overlay, **state.overlay},
+            attempt=attempt,
+            fresh=fresh,
+            label=label,
+        )
+
+    def report(self, completed: Completed) -> SuiteReport:
+        return self.suite.report(completed)
+
+    def reports(self, runs: Sequence[Run]) -> tuple[SuiteReport, ...]:
+        return tuple(self.suite.report(completed) for completed in self.runner.run_many(runs))
+
+
+def selection(tests: Sequence[TestFile]) -> tuple[str, ...]:
+    """What to ask the runner for, to run these tests."""
+    return tuple(dict.fromkeys(name for test in tests for name in (test.select or (test.path,))))
+
+
+class SandboxExecutor:
+    """The Executor of every run."""
+
+    def __init__(self, context: Context, bench: Bench) -> None:
+        self._context = context
+        self._bench = bench
+
+    def apply(self, state: State, plan: Plan) -> State:
+        after = state
+        for step in plan.steps:
+            after = apply_operation(after, step.operation, self._context.source)
+        return after if after == state else replace(after, results=None)
+
+    def measure(self, states: Sequence[State]) -> tuple[State, ...]:
+        """Reproduction on base for states without a patch; for the others own tests first, then the suite's."""
+        on_base = [state for state in states if not state.patch.changes]
+        patched = [state for state in states if state.patch.changes]
+        measured = dict(zip(map(_key, on_base), self._reproduce(on_base), strict=True))
+        measured |= zip(map(_key, patched), self._own_then_suite(patched), strict=True)
+        return tuple(state.with_results(measured[_key(state)]) for state in states)
+
+    def _reproduce(self, states: Sequence[State]) -> list[Results]:
+        """Twice each, since a flaky test proves nothing; the second time with coverage, for localisation."""
+        runs = [
+            self._bench.run(
+                state, selection(state.tests), coverage=again, attempt=again, label="reproduction"
+            )
+            for state in states
+            if state.tests
+            for again in (False, True)
+        ]
+        completed = iter(self._bench.runner.run_many(runs))
+        return [
+            self._reproduction(state, next(completed), next(completed))
+            if state.tests
+            else Results(remark="no test")
+            for state in states
+        ]
+
+    def _reproduction(self, state: State, plain: Completed, covered: Completed) -> Results:
+        first, second = self._bench.report(plain), self._bench.report(covered)
+        reproduced, remark = judge(first, state.tests)
+        if not same_verdicts(first, second):
+            reproduced, remark = False, "the test does not give the same result twice on base"
+        return Results(
+            generated=first,
+            coverage=self._bench.suite.coverage(covered) if reproduced else None,
+            reproduced=reproduced,
+            remark=remark,
+        )
+
+    def _own_then_suite(self, states: Sequence[State]) -> list[Results]:
+        tested = [state for state in states if state.tests]
+        own = self._bench.reports(
+            [self._bench.run(state, selection(state.tests), label="own tests") for state in tested]
+        )
+        reports = dict(zip(map(_key, tested), own, strict=True))
+        passing = [state for state in tested if _all_pass(reports[_key(state)])]
+        suites = dict(zip(map(_key, passing), self._suite_of(passing), strict=True))
+        return [
+            Results(
+                generated=reports[_key(state)],
+                suite=suites[_key(state)][0],
+                regressions=suites[_key(state)][1],
+            )
+            if _key(state) in suites
+            else Results(generated=reports.get(_key(state), SuiteReport(problem="no test")))
+            for state in states
+        ]
+
+    def _suite_of(self, states: Sequence[State]) -> list[tuple[SuiteReport, tuple[str, ...]]]:
+        """The suite's tests that can see each change, and which of them got worse."""
+        baseline, source = self._context.baseline, self._context.source
+        chosen = [affected_tests(state.patch, baseline, source) for state in states]
+        runs = [
+            self._bench.run(state, select, label="suite")
+            for state, select in zip(states, chosen, strict=True)
+            if select is not None
+        ]
+        reports = iter(self._bench.reports(runs))
+        return [
+            (SuiteReport(), ()) if select is None else self._compare(next(reports), select)
+            for select in chosen
+        ]
+
+    def _compare(self, report: SuiteReport, select: tuple[str, ...]) -> tuple[SuiteReport, tuple[str, ...]]:
+        worse = regressions(report, select, self._context.baseline.passing)
+        if worse and select:
+            # A test that needs another one to run before it fails in any selection, on base as well.
+            base = self._bench.reports([self._bench.run(State(), select, label="suite on base")])[0]
+            worse = tuple(case for case in worse if case in base.passing)
+        return report, worse
+
+
+def regressions(report: SuiteReport, select: tuple[str, ...], passing: frozenset[str]) -> tuple[str, ...]:
+    """What passed on base and was asked for, but does not pass now, or did not run at all; sorted."""
+    expected = passing & frozenset(select) if select else passing
+    skipped_or_missing = expected - report.passing
+    return tuple(sorted(skipped_or_missing))
+
+
+def apply_operation(state: State, operation: Operation, source: SourceTree) -> State:
+    """One plan step on a state; EditDoesNotApply when it does not fit."""
+    match operation:
+        case WriteOutline(outline=outline):
+            return replace(state, outline=outline)
+        case AddTests(tests=tests):
+            paths = {test.path for test in tests}
+            return replace(state, tests=(*(test for test in state.tests if test.path not in paths), *tests))
+        case EditLines():
+            return _write(state, operation.path, _edited(state, operation, source), source)
+        case WriteFile(path=path, content=content):
+            return _write(state, path, content, source)
+        case RunTests():
+            return state
+        case _:
+            assert_never(operation)
+
+
+def current(state: State, path: str, source: SourceTree) -> bytes | None:
+    """A file as it stands in a state."""
+    for change in state.patch.changes:
+        if change.path == path:
+            return change.content
+    return source.read(path)
+
+
+def _write(state: State, path: str, content: bytes | None, source: SourceTree) -> State:
+    """A file that is back to base is no change: the same code is the same state, however it was reached."""
+    if any(test.path == path for test in state.tests):
+        raise EditDoesNotApply(f"{path} is a test of this state; tests are not edited, they are replaced")
+    if content == source.read(path):
+        kept = (change for change in state.patch.changes if change.path != path)
+        return replace(state, patch=type(state.patch).of(kept))
+    return replace(state, patch=state.patch.with_file(path, content))
+
+
+def _edited(state: State, edit: EditLines, source: SourceTree) -> bytes:
+    content = current(state, edit.path, source)
+    if content is None:
+        raise EditDoesNotApply(f"there is no file {edit.path}")
+    lines = content.splitlines(keepends=True)  # of bytes: only \n, \r and \r\n end a line
+    if not 1 <= edit.first <= edit.last + 1 <= len(lines) + 1:
+        raise EditDoesNotApply(f"{edit.path} has {len(lines)} lines, not {edit.first} to {edit.last}")
+    expected, replacement = edit.expected.encode(), edit.replacement.encode()
+    if b"".join(lines[edit.first - 1 : edit.last]) != expected:
+        raise EditDoesNotApply(
+            f"lines {edit.first} to {edit.last} of {edit.path} read otherwise than the edit says"
+        )
+    return b"".join([*lines[: edit.first - 1], replacement, *lines[edit.last :]])
+
+
+def _all_pass(report: SuiteReport) -> bool:
+    return bool(report.passing) and not report.failing and not report.problem
+
+
+def _key(state: State) -> str:
+    return state.digest
+
+
+__all__ = ["Bench", "Coverage", "SandboxExecutor", "apply_operation", "current", "regressions", "selection"]

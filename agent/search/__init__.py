@@ -1,0 +1,1 @@
+"""The hybrid search method (paper section 3): one loop, one tree, four ways to walk it."""

@@ -1,0 +1,89 @@
+"""What the search writes into the journal: enough to draw the tree, to replay it and to learn from it (F1, F2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.codec import encode
+from agent.protocols import JsonObject, JsonValue
+from agent.search.tree import Node
+from agent.types import Action, GateResult, Results, Transition
+from sandbox.suites.types import SuiteReport
+
+MESSAGE = 300
+
+
+def visit(iteration: int, node: Node, actions: Sequence[Action]) -> JsonObject:
+    """A node visit and the scored actions taken up there (C2). Their operations follow with the plans."""
+    return {
+        "iteration": iteration,
+        "node": node.id,
+        "state": node.state.digest,
+        "depth": node.depth,
+        "actions": [_action(action) for action in actions],
+    }
+
+
+def transition(node: Node, step: Transition, child: Node | None) -> JsonObject:
+    """A plan, the decision about it and what became of it (C5, C6, C7)."""
+    body: JsonObject = {
+        "node": node.id,
+        "action": step.plan.action.id,
+        "plan": [encode(each) for each in step.plan.steps],
+        "decision": {"use": step.decision.use, "reason": step.decision.reason},
+        "effect": step.effect.value,
+        "remark": step.remark,
+    }
+    if child is not None:
+        body |= {"child": child.id, "state": child.state.digest, "results": results(child.state.results)}
+    return body
+
+
+def feedback(node: Node, descend: bool, reason: str) -> JsonObject:
+    """The explanation of each failing test (E1), and whether the search goes deeper from here."""
+    return {
+        "node": node.id,
+        "notes": [encode(note) for note in node.notes],
+        "descend": descend,
+        "reason": reason,
+        "closed": node.closed,
+    }
+
+
+def gates(node: Node, gates: Sequence[GateResult]) -> JsonObject:
+    return {"node": node.id, "gates": [encode(gate) for gate in gates]}
+
+
+def results(measured: Results | None) -> JsonValue:
+    if measured is None:
+        return None
+    return {
+        "score": measured.score,
+        "passes": measured.passes,
+        "reproduced": measured.reproduced,
+        "remark": measured.remark,
+        "regressions": list(measured.regressions[:20]),
+        "generated": report(measured.generated),
+        "suite": None if measured.suite is None else report(measured.suite),
+    }
+
+
+def report(run: SuiteReport) -> JsonObject:
+    """A summary: counts, and each failing case in a line."""
+    return {
+        "passed": len(run.passing),
+        "failed": {case.id: case.message[:MESSAGE] for case in run.cases if case.failing},
+        "problem": run.problem[:MESSAGE],
+    }
+
+
+def _action(action: Action) -> JsonObject:
+    return {
+        "id": action.id,
+        "skill": action.skill.value,
+        "kind": action.kind,
+        "summary": action.summary,
+        "score": action.score,
+        "score_source": action.score_source,
+        "target": encode(action.target),
+    }

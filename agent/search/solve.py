@@ -1,0 +1,164 @@
+"""The hybrid search method: section 3 of the paper, from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from agent.errors import Cancelled, EditDoesNotApply
+from agent.protocols import (
+    Context,
+    DecisionModel,
+    Executor,
+    Feedback,
+    Journal,
+    Planner,
+    Policy,
+    Progress,
+    SearchStrategy,
+)
+from agent.search import record
+from agent.search.tree import Node, Tree
+from agent.types import Action, Budget, Effect, Plan, Proof, Spend, State, StopReason, Transition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The four networks of the paper, its execution module and the way to walk the tree."""
+
+    policy: Policy
+    planner: Planner
+    decision: DecisionModel
+    feedback: Feedback
+    executor: Executor
+    strategy: SearchStrategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the search is tied to. ``tick`` looks at clock and cancellation; ``confirm`` proves a state apart."""
+
+    journal: Journal
+    tick: Callable[[int], None]
+    measured: Callable[[], Spend]
+    confirm: Callable[[State], Proof]
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How it ended. ``solution`` and ``proof`` are there when, and only when, it is solved."""
+
+    stop: StopReason
+    tree: Tree
+    solution: Node | None = None
+    proof: Proof | None = None
+
+
+def solve(context: Context, root: State, parts: Parts, budget: Budget, around: Surroundings) -> Search:
+    """Search from a measured root state until a state is proven or a stopping criterion is met (A4, C8)."""
+    tree = Tree(context, root, budget, around.measured)
+    k = min(parts.strategy.width or budget.actions_per_state, budget.actions_per_state)
+    try:
+        while (stop := tree.stop) is None:
+            node = parts.strategy.next(tree)
+            if node is None:
+                return Search(stop=_nothing_left(tree), tree=tree)
+            view = tree.visit(node)
+            around.tick(tree.spend.iterations)
+            actions = top_k(parts.policy.propose(view, k), k, node.proposed)
+            around.journal.note("visit", record.visit(tree.spend.iterations, node, actions))
+            if not actions:
+                tree.close(node)
+                continue
+            tree.propose(node, actions)
+            considered = list(_consider(tree, node, actions, parts))
+            for child in _execute(tree, node, considered, parts, around):
+                proof = _reflect(tree, child, parts, around)
+                if proof is not None:
+                    return Search(stop=StopReason.SOLVED, tree=tree, solution=child, proof=proof)
+    except Cancelled:
+        return Search(stop=StopReason.CANCELLED, tree=tree)
+    return Search(stop=stop, tree=tree)
+
+
+def top_k(proposals: Iterable[Action], k: int, proposed: frozenset[str] = frozenset()) -> tuple[Action, ...]:
+    """The K best new proposals, highest score first (C3, A5); equal scores in the order of their ids."""
+    new = {action.id: action for action in proposals if action.id not in proposed}
+    return tuple(sorted(new.values(), key=lambda action: (-action.score, action.id))[:k])
+
+
+def _consider(tree: Tree, node: Node, actions: Sequence[Action], parts: Parts) -> Iterator[Transition]:
+    """Plan and decide, one proposal after the other, as long as the budget lasts; apply what is to be used."""
+    for action in actions:
+        if tree.cut_short is not None:
+            return
+        tree.step()
+        view = tree.view(node)
+        plan = parts.planner.expand(view, action)
+        decision = parts.decision.decide(view, plan)
+        step = Transition(before=node.state, plan=plan, decision=decision, effect=Effect.NOT_USED)
+        yield _apply(tree, node, plan, step, parts.executor) if decision.use else step
+
+
+def _apply(tree: Tree, node: Node, plan: Plan, step: Transition, executor: Executor) -> Transition:
+    try:
+        after = executor.apply(node.state, plan)
+    except EditDoesNotApply as error:
+        return replace(step, effect=Effect.NOT_APPLIED, remark=str(error))
+    if not tree.first_time(after):
+        return replace(step, effect=Effect.DUPLICATE)
+    return replace(step, effect=Effect.EXECUTED, after=after)
+
+
+def _execute(
+    tree: Tree, node: Node, considered: Sequence[Transition], parts: Parts, around: Surroundings
+) -> tuple[Node, ...]:
+    """Measure the states that were reached, all at once, and hang them into the tree in order of their scores."""
+    reached = [step.after for step in considered if step.after is not None]
+    measured = iter(parts.executor.measure(reached))
+    children = []
+    for step in considered:
+        if step.after is not None:
+            step = replace(step, after=next(measured))
+        child = tree.record(node, step)
+        around.journal.note("transition", record.transition(node, step, child))
+        if child is not None:
+            children.append(child)
+    around.progress("search", _summary(tree), done=tree.spend.steps, total=tree.budget.max_steps)
+    return tuple(children)
+
+
+def _reflect(tree: Tree, child: Node, parts: Parts, around: Surroundings) -> Proof | None:
+    """Self-feedback on what was reached: prove it, or explain its failures and decide whether to go deeper."""
+    results, step = child.state.results, child.transition
+    assert results is not None
+    assert step is not None
+    if results.passes:
+        proof = around.confirm(child.state)
+        around.journal.note("gates", record.gates(child, proof.gates))
+        failed = [gate for gate in proof.gates if not gate.passed]
+        if not failed:
+            return proof
+        tree.refuse(child, "; ".join(f"{gate.name}: {gate.explanation}" for gate in failed))
+    if results.generated.failing or results.regressions:
+        tree.explain(child, parts.feedback.explain(tree.view(child)))
+    descend = parts.decision.descend(tree.view(child), step)
+    if not descend.use:
+        tree.close(child)
+    around.journal.note("feedback", record.feedback(child, descend.use, descend.reason))
+    return None
+
+
+def _nothing_left(tree: Tree) -> StopReason:
+    if tree.refused:
+        return StopReason.GATES
+    return StopReason.EXHAUSTED if tree.reproduced else StopReason.NOT_REPRODUCED
+
+
+def _summary(tree: Tree) -> str:
+    spend = tree.spend
+    return (
+        f"iteration {spend.iterations}, {len(tree.nodes)} states, {spend.sandbox_runs} runs, "
+        f"best score {tree.best.measured_score:.2f}"
+    )
