@@ -1,0 +1,280 @@
+"""The wire: HTTP/1.1 with keep-alive, chunked and plain bodies, planned faults, and a log of every request.
+
+Threads and blocking sockets on purpose: a connection can be reset at any point, git streams without buffering, and
+nothing of an event loop is left behind when a test ends.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from tests.double import githttp
+from tests.double.faults import (
+    Fault,
+    Faults,
+    Garbage,
+    PrimaryRateLimit,
+    ResetAfter,
+    ResetBefore,
+    SecondaryRateLimit,
+    Slow,
+    Status,
+    StatusAfter,
+    refusal,
+)
+from tests.double.rest import Rest, caller_name, encode
+from tests.double.web import Anonymous, Answer, RefusedError, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+API = "/api/v3"
+
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close() sends RST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One request that came in. ``token`` is the token's id or "app:slug", never its value."""
+
+    method: str
+    path: str  # below /api/v3, or /owner/name.git/…; decoded
+    query: str
+    status: int  # what was answered; 0 when the connection was reset
+    token: str | None
+    at: float  # time.monotonic()
+    body: Any = field(repr=False)  # JSON, or None
+    fault: Fault | None = None
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = False  # server_close() joins them
+    request_queue_size = 128
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.rest: Rest
+        self.faults = Faults()
+        self.log: list[Recorded] = []
+        self.bugs: list[str] = []
+        self.closing = threading.Event()
+        self._sockets: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._sockets.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """A connection that a fault has marked is closed at once, so that the client sees RST and not FIN."""
+        self._sockets.discard(request)
+        if request.fileno() >= 0 and request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == RESET:
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A client that went away is no bug; everything else is one of the double's own."""
+        problem = traceback.format_exc()
+        if not any(
+            name in problem for name in ("ConnectionResetError", "BrokenPipeError", "ConnectionAbortedError")
+        ):
+            self.bugs.append(problem)
+
+    def stop(self) -> None:
+        self.closing.set()
+        self.shutdown()
+        for each in list(self._sockets):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # closed by itself meanwhile
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    server_version = "github.com"
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on stderr; ``Server.log`` has it."""
+
+    def _dispatch(self) -> None:
+        path, _, query = self.path.partition("?")
+        is_api = path.startswith(f"{API}/")
+        path = path.removeprefix(API) if is_api else path
+        request = Request(
+            method=self.command,
+            path=path,
+            query_string=query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=b"" if githttp.GIT_PATH.fullmatch(path) and not is_api else b"".join(self._body()),
+        )
+        fault = self.server.faults.take(self.command, path)
+        status, token = self._respond(request, fault, is_api=is_api)
+        self._record(request, status, token, fault)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _dispatch
+
+    def _record(self, request: Request, status: int, token: str | None, fault: Fault | None) -> None:
+        try:
+            body = request.json
+        except ValueError:
+            body = None
+        row = Recorded(
+            method=request.method,
+            path=unquote(request.path),
+            query=request.query_string,
+            status=status,
+            token=token,
+            at=time.monotonic(),
+            body=body,
+            fault=fault,
+        )
+        self.server.log.append(row)
+
+    # -- answering ----------------------------------------------------------------------------------------
+
+    def _respond(self, request: Request, fault: Fault | None, *, is_api: bool) -> tuple[int, str | None]:
+        match fault:
+            case Status() | PrimaryRateLimit() | SecondaryRateLimit():
+                self._drain()
+                return self._send(refusal(fault, self._now), close=True), None
+            case ResetBefore():
+                return self._reset(), None
+            case Slow(seconds):
+                self.server.closing.wait(seconds)
+            case None | ResetAfter() | StatusAfter() | Garbage():
+                pass
+        if not is_api and (match := githttp.GIT_PATH.fullmatch(request.path)):
+            return self._git(request, match, fault)
+        answer, caller = (
+            self._rest(request) if is_api else (RefusedError(404, "Not Found").answer(), Anonymous())
+        )
+        return self._after(answer, fault), caller_name(caller)
+
+    def _after(self, answer: Answer, fault: Fault | None) -> int:
+        match fault:
+            case ResetAfter():
+                return self._reset()
+            case StatusAfter():
+                return self._send(refusal(fault, self._now))
+            case Garbage(body):
+                return self._send(Answer(status=answer.status, body=body))
+            case _:
+                return self._send(answer)
+
+    def _rest(self, request: Request) -> tuple[Answer, Any]:
+        try:
+            return self.server.rest.handle(request)
+        except Exception:  # the rim: a bug of the double answers 500 and fails the test
+            self.server.bugs.append(f"{request.method} {request.path}\n{traceback.format_exc()}")
+            return RefusedError(500, "The double failed; see its bugs").answer(), Anonymous()
+
+    def _now(self) -> float:
+        return self.server.rest.world.clock.now().timestamp()
+
+    def _send(self, answer: Answer, *, close: bool = False) -> int:
+        body = encode(answer)
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "X-GitHub-Media-Type": "github.v3; format=json",
+            "X-GitHub-Request-Id": f"D0:{len(self.server.log):X}",
+            "x-ratelimit-limit": "5000",
+            "x-ratelimit-remaining": "4999",
+            "x-ratelimit-reset": str(int(self._now()) + 3600),
+            "x-ratelimit-used": "1",
+            "x-ratelimit-resource": "core",
+            **answer.headers,
+            "Content-Length": str(len(body)),
+        }
+        if close:
+            headers["Connection"] = "close"
+            self.close_connection = True
+        if answer.status in {204, 304}:
+            headers.pop("Content-Length")
+            body = b""
+        self.wfile.write(self._head(answer.status, headers) + (b"" if self.command == "HEAD" else body))
+        return answer.status
+
+    def _head(self, status: int, headers: dict[str, str]) -> bytes:
+        phrase = HTTPStatus(status).phrase
+        lines = [f"HTTP/1.1 {status} {phrase}", f"Date: {self.date_time_string()}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def _reset(self) -> int:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.close_connection = True
+        return 0
+
+    # -- bodies -------------------------------------------------------------------------------------------
+
+    def _body(self) -> Iterator[bytes]:
+        """The request's body in blocks, whichever way its length is told."""
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            yield from self._chunks()
+            return
+        left = int(self.headers.get("Content-Length") or 0)
+        while left > 0 and (block := self.rfile.read(min(left, githttp.CHUNK))):
+            left -= len(block)
+            yield block
+
+    def _chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline(64).split(b";")[0] or b"0", 16):
+            yield self.rfile.read(size)
+            self.rfile.readline(8)
+        while self.rfile.readline(65_536).strip():
+            pass  # trailers
+
+    def _drain(self) -> None:
+        """A push that is refused unread would be a reset to git, not a status."""
+        if githttp.GIT_PATH.fullmatch(self.path.partition("?")[0]):
+            for _ in self._body():
+                pass
+
+    # -- git ----------------------------------------------------------------------------------------------
+
+    def _git(self, request: Request, match: Any, fault: Fault | None) -> tuple[int, str | None]:
+        world = self.server.rest.world
+        try:
+            call = githttp.admit(world, request, match)
+        except RefusedError as refused:
+            self._drain()
+            text = Answer(status=refused.status, body=refused.message.encode(), headers=refused.headers)
+            plain = {**text.headers, "Content-Type": "text/plain; charset=utf-8"}
+            return self._send(Answer(status=text.status, body=text.body, headers=plain)), None
+        lost = isinstance(fault, ResetAfter | StatusAfter | Garbage)
+        status = githttp.serve(call, self._body(), _discard if lost else self._stream)
+        if lost:
+            return self._after(Answer(status=status), fault), None
+        if self.request_version == "HTTP/1.1":
+            self.wfile.write(b"0\r\n\r\n")
+        return status, None
+
+    def _stream(self, status: int, headers: dict[str, str]) -> Callable[[bytes], None]:
+        if self.request_version != "HTTP/1.1":
+            self.close_connection = True
+            self.wfile.write(self._head(status, headers))
+            return self._write
+        headers.pop("Content-Length", None)
+        self.wfile.write(self._head(status, {**headers, "Transfer-Encoding": "chunked"}))
+        return lambda block: self._write(f"{len(block):x}\r\n".encode() + block + b"\r\n")
+
+    def _write(self, block: bytes) -> None:
+        self.wfile.write(block)
+
+
+def _discard(status: int, headers: dict[str, str]) -> Callable[[bytes], None]:  # noqa: ARG001
+    return lambda _: None
