@@ -1,0 +1,81 @@
+"""Logs: structured, redacted, and what others write through the standard library (uvicorn, DBOS) as well."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+NOISY = ("httpx", "httpcore", "hishel", "githubkit", "urllib3", "docker", "git", "asyncio", "sqlalchemy")
+DEPTH_CAP = 6
+
+
+def configure(
+    redact: Callable[[str], str], *, level: str = "info", json: bool = False, stream: TextIO | None = None
+) -> None:
+    """Set up logging for the whole process; may be called again."""
+    stream = stream or sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redacting(redact),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,  # loggers of modules are made before this is called
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(json, stream)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
+    for name in NOISY:  # at debug they print requests with their headers
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+def _renderer(json: bool, stream: TextIO) -> Processor:
+    if json:
+        return structlog.processors.JSONRenderer(sort_keys=True)
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+def _redacting(redact: Callable[[str], str]) -> Processor:
+    def processor(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        for key in list(event):
+            if not key.startswith("_"):  # structlog's own: the record it came from
+                event[key] = _clean(event[key], redact)
+        if isinstance(event.get("event"), str):  # the renderers escape every other value
+            event["event"] = event["event"].replace("\r", "\\r").replace("\n", "\\n")
+        return event
+
+    return processor
+
+
+def _clean(value: Any, redact: Callable[[str], str], depth: int = 0) -> Any:
+    """Redacted to the leaves."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return redact(value)
+    if depth < DEPTH_CAP and isinstance(value, dict):
+        return {redact(str(key)): _clean(item, redact, depth + 1) for key, item in value.items()}
+    if depth < DEPTH_CAP and isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item, redact, depth + 1) for item in value]
+    return redact(str(value))

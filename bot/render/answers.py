@@ -1,0 +1,139 @@
+"""The one comment on the issue, in every state that a run can be in."""
+
+from __future__ import annotations
+
+from agent.types import Solved, StopReason, Unrunnable, Unsolved
+from bot.render.parts import (
+    RunFacts,
+    advice,
+    attempts,
+    cost,
+    details,
+    known_trouble,
+    report,
+    run_line,
+    sections,
+    tests_made,
+)
+from bot.sanitize import block, capped, code, one_line, prose
+
+OUTPUT_LIMIT = 8_000
+
+_STOPS = {
+    StopReason.NOT_REPRODUCED: "I could not reproduce this issue.",
+    StopReason.EXHAUSTED: "I reproduced this issue, tried everything I can do, and found no patch.",
+    StopReason.GATES: "I found patches that pass the tests, but none that I may publish.",
+    StopReason.CANCELLED: "I was asked to stop.",
+}
+
+
+def started(facts: RunFacts) -> str:
+    return progress(facts, "starting", "")
+
+
+def progress(facts: RunFacts, phase: str, detail: str) -> str:
+    now = one_line(phase, 80)
+    more = f" ({code(detail, 120)})" if detail else ""
+    return sections(
+        f"I am working on this issue, because of the label {code(facts.label)}.",
+        f"Now: {prose(now, 100)}{more}",
+        run_line(facts),
+    )
+
+
+def solved(facts: RunFacts, outcome: Solved, url: str) -> str:
+    return capped(
+        sections(
+            f"I reproduced this issue and opened a pull request with a patch and its proof: {url}",
+            details("What was wrong", sections(*(prose(each, 1_500) for each in outcome.rationale[:4]))),
+            cost(outcome.spend),
+            run_line(facts),
+        )
+    )
+
+
+def unsolved(facts: RunFacts, outcome: Unsolved) -> str:
+    """What was reproduced, what was tried, what it cost, what would help."""
+    stopped = _STOPS.get(outcome.stop, f"I found no patch before I had to stop ({outcome.stop.value}).")
+    return capped(
+        sections(
+            f"**{stopped}** No pull request was opened.",
+            prose(outcome.summary, 2_000),
+            _reproduction(outcome),
+            f"### What I tried\n\n{attempts(outcome.attempts)}" if outcome.attempts else "",
+            f"### What would help\n\n{advice(outcome.advice)}" if outcome.advice else "",
+            _again(facts),
+            known_trouble(outcome.baseline) if outcome.baseline else "",
+            cost(outcome.spend),
+            run_line(facts),
+        )
+    )
+
+
+def _reproduction(outcome: Unsolved) -> str:
+    if not outcome.reproduction:
+        return ""
+    shown = outcome.reproduction[:3]
+    return sections(
+        "### Tests that show the problem",
+        tests_made(outcome.reproduction),
+        *(details(code(test.path, 160), block(test.content, 6_000, "python")) for test in shown),
+        details("Their output", report(outcome.red, OUTPUT_LIMIT)) if outcome.red else "",
+    )
+
+
+def unrunnable(facts: RunFacts, outcome: Unrunnable) -> str:
+    return capped(
+        sections(
+            "**I could not run this repository's tests,** so I could prove nothing and changed nothing.",
+            prose(outcome.reason, 2_000),
+            block(outcome.output, OUTPUT_LIMIT) if outcome.output.strip() else "",
+            f"### What would help\n\n{advice(outcome.advice)}" if outcome.advice else "",
+            _again(facts),
+            run_line(facts),
+        )
+    )
+
+
+def refused(facts: RunFacts, role: str) -> str:
+    return sections(
+        f"I work on an issue when somebody who may write to this repository sets the label "
+        f"{code(facts.label)}. The role of {code(facts.sender, 60)} here is {code(role, 30)}.",
+        run_line(facts),
+    )
+
+
+def held_back(facts: RunFacts, reason: str) -> str:
+    return sections("**I did not go on,** so as not to undo somebody's work.", reason, run_line(facts))
+
+
+def disabled(facts: RunFacts) -> str:
+    return sections(
+        "This repository has switched me off (`enabled: false` in `.github/codeagent.yml`).", run_line(facts)
+    )
+
+
+def bad_config(facts: RunFacts, message: str) -> str:
+    return sections(
+        "**I could not read this repository's configuration** and did nothing.",
+        block(message, 4_000),
+        _again(facts),
+        run_line(facts),
+    )
+
+
+def cancelled(facts: RunFacts) -> str:
+    return sections("**Stopped,** because somebody asked me to.", _again(facts), run_line(facts))
+
+
+def failed(facts: RunFacts) -> str:
+    """No reason is given: it would be a stack trace, which helps nobody here and may say too much."""
+    return sections(
+        f"**Something in me broke,** and I gave up. The operator finds out why under run `{facts.run_id}`.",
+        _again(facts),
+        run_line(facts),
+    )
+
+
+def _again(facts: RunFacts) -> str:
+    return f"To have me try again, take the label {code(facts.label)} off and set it again."

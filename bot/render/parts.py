@@ -1,0 +1,152 @@
+"""The pieces that pull requests and answers are made of. Each is bounded, so that a whole always fits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.types import Attempt, Baseline, GateResult, Proof, Spend, TestFile
+from bot.sanitize import block, cell, code, prose
+from sandbox.suites.types import SuiteReport, Verdict
+
+LISTED = 10  # names in a list before it says "and … more"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What every text may say about its run. ``run_url`` is where it can be looked at; empty: nowhere."""
+
+    repository: str
+    issue: int
+    title: str
+    label: str
+    sender: str
+    base_branch: str = ""
+    base_sha: str = ""
+    run_id: str = ""
+    run_url: str = ""
+
+
+def sections(*parts: str) -> str:
+    """Parts with a blank line between; empty ones are left out."""
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+
+
+def details(summary: str, body: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def run_line(facts: RunFacts) -> str:
+    shown = f"[this run]({facts.run_url})" if facts.run_url else f"run `{facts.run_id}`"
+    return f"<sub>Made by CodeAgent without a language model · {shown}</sub>"
+
+
+def names(ids: Iterable[str]) -> str:
+    ordered = sorted(ids)
+    listed = ", ".join(code(name, 120) for name in ordered[:LISTED])
+    rest = len(ordered) - LISTED
+    return f"{listed} and {rest} more" if rest > 0 else listed
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cost(spend: Spend) -> str:
+    money = f"${spend.money:.2f}" if spend.money else "$0"
+    return table(
+        ("sandbox runs", "seconds in the sandbox", "seconds in all", "rounds", "model calls", "money"),
+        [
+            (
+                str(spend.sandbox_runs),
+                f"{spend.sandbox_seconds:.0f}",
+                f"{spend.seconds:.0f}",
+                str(spend.iterations),
+                str(spend.model_calls),
+                money,
+            )
+        ],
+    )
+
+
+def report(run: SuiteReport, limit: int) -> str:
+    """The cases of one run and what the runner printed."""
+    lines = [_case_line(case.id, case.verdict, case.message) for case in run.cases[:LISTED]]
+    if len(run.cases) > LISTED:
+        lines.append(f"- and {len(run.cases) - LISTED} more")
+    if run.problem:
+        lines.append(f"- **{code(run.problem)}**")
+    output = run.output or "\n\n".join(case.details for case in run.cases if case.details)
+    return sections("\n".join(lines), block(output, limit) if output.strip() else "")
+
+
+def _case_line(name: str, verdict: Verdict, message: str) -> str:
+    said = f": {code(message, 300)}" if message else ""
+    return f"- {code(name, 160)} **{verdict.value}**{said}"
+
+
+def suite_delta(proof: Proof) -> str:
+    """The repository's own tests before and after."""
+    base, after = proof.baseline, proof.after
+    counts = Counter(case.verdict for case in after.cases)
+    regressions = sorted(base.passing & after.failing)
+    failing = counts[Verdict.FAILED] + counts[Verdict.ERROR]
+    return sections(
+        table(
+            ("the repository's own tests", "before", "with the patch"),
+            [
+                ("passed", str(len(base.passing)), str(counts[Verdict.PASSED])),
+                ("failed", str(len(base.failing)), str(failing)),
+                ("skipped", str(len(base.skipped)), str(counts[Verdict.SKIPPED])),
+                ("now one way, now the other", str(len(base.flaky)), ""),
+                ("passed before and fail now", "", f"**{len(regressions) or 'none'}**"),
+            ],
+        ),
+        f"Regressions: {names(regressions)}." if regressions else "",
+        known_trouble(base),
+    )
+
+
+def known_trouble(base: Baseline) -> str:
+    """Tests that failed or flaked before anything was changed: named, so that nobody blames the patch."""
+    return sections(
+        f"Failed before already: {names(base.failing)}." if base.failing else "",
+        f"Passed one time and failed another before already: {names(base.flaky)}." if base.flaky else "",
+    ).strip()
+
+
+def gates(results: Sequence[GateResult]) -> str:
+    return table(
+        ("check before publishing", "", ""),
+        [
+            (cell(gate.name, 60), "passed" if gate.passed else "**refused**", _gate_text(gate))
+            for gate in results[:30]
+        ],
+    )
+
+
+def _gate_text(gate: GateResult) -> str:
+    return prose(gate.explanation.replace("\n", " "), 300)
+
+
+def tests_made(tests: Sequence[TestFile]) -> str:
+    """Each generated test: where it is and what it checks (B5)."""
+    lines = [f"- {code(test.path, 160)}: {prose(test.verifies.replace(chr(10), ' '), 300)}" for test in tests]
+    return "\n".join(lines[:LISTED])
+
+
+def attempts(tried: Sequence[Attempt]) -> str:
+    lines = [f"- {_line(each.summary)}: {_line(each.outcome)}" for each in tried[:LISTED]]
+    if len(tried) > LISTED:
+        lines.append(f"- and {len(tried) - LISTED} more")
+    return "\n".join(lines)
+
+
+def advice(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {_line(sentence)}" for sentence in sentences[:LISTED])
+
+
+def _line(text: str) -> str:
+    return prose(" ".join(text.split()), 400)

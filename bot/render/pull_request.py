@@ -1,0 +1,76 @@
+"""The pull request: what was wrong, what changed, and the machine-made proof."""
+
+from __future__ import annotations
+
+from agent.types import Solved
+from bot.render.parts import (
+    RunFacts,
+    cost,
+    details,
+    gates,
+    report,
+    run_line,
+    sections,
+    suite_delta,
+    tests_made,
+)
+from bot.sanitize import capped, code, plain, prose
+
+RATIONALE_LIMIT = 8_000
+OUTPUT_LIMIT = 8_000
+
+
+def pull_request_title(facts: RunFacts) -> str:
+    return f"Fix issue {facts.issue}: {plain(facts.title, 150)}"
+
+
+def commit_message(facts: RunFacts, solved: Solved) -> str:
+    """Plain text, and whatever it says in the words of others is inert here too."""
+    paragraphs = "\n\n".join(plain(paragraph, 400) for paragraph in solved.rationale[:4])
+    subject = f"Fix issue {facts.issue}: {plain(facts.title, 60)}"
+    return f"{subject}\n\n{paragraphs}\n\nFixes #{facts.issue}\n"
+
+
+def pull_request_body(facts: RunFacts, solved: Solved) -> str:
+    proof = solved.proof
+    return capped(
+        sections(
+            f"Fixes #{facts.issue}",
+            "## What was wrong, and what this changes",
+            rationale(solved),
+            "Changed: " + ", ".join(code(path, 160) for path in solved.patch.paths[:20]),
+            "## Proof",
+            "Made by running the code, in a sandbox without network, "
+            f"on {code(facts.base_branch)} at `{facts.base_sha[:12]}`.",
+            _tests_heading(solved),
+            tests_made(solved.tests),
+            details("Without the patch they fail: output", report(proof.red, OUTPUT_LIMIT)),
+            details("With the patch they pass: output", report(proof.green, OUTPUT_LIMIT // 2)),
+            suite_delta(proof),
+            gates(proof.gates),
+            "## Cost",
+            cost(solved.spend),
+            "## If this is not right",
+            _asking(facts),
+            run_line(facts),
+        )
+    )
+
+
+def rationale(solved: Solved) -> str:
+    share = RATIONALE_LIMIT // max(1, len(solved.rationale[:10]))
+    return sections(*(prose(paragraph, share) for paragraph in solved.rationale[:10]))
+
+
+def _tests_heading(solved: Solved) -> str:
+    if all(test.given for test in solved.tests):
+        return "**Tests that were given with the task**"
+    return "**New tests, made from the issue's text alone**"
+
+
+def _asking(facts: RunFacts) -> str:
+    return (
+        "Close this pull request to turn it down; it will not be opened again. Write into the issue what is "
+        f"missing, take the label {code(facts.label)} off and set it again: this pull request is then "
+        "updated in place. Commits that somebody pushes to this branch are never overwritten."
+    )
