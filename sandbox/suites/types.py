@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -37,8 +37,8 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteReport:
-    """One run of a suite. ``problem`` says in one line why there may be fewer cases than asked for: a limit, a
-    crash, a collection error, no report written; empty when the run is whole."""
+    """One run of a suite. ``problem`` says in one line why there may be fewer cases than asked for: a
+    limit, a crash, a collection error, no report written; empty when the run is whole."""
 
     cases: tuple[CaseResult, ...] = ()
     problem: str = ""
@@ -72,12 +72,19 @@ class Coverage:
 class Suite(Protocol):
     """A runner: pytest or unittest. Pure: it makes commands and reads what they left.
 
-    ``select`` holds case ids or file paths; empty runs everything. ``coverage`` asks for per-test line coverage.
-    ``fail_fast`` stops at the first failure. ``limits`` bounds the command; a runner may also bound one case.
+    ``select`` holds case ids or file paths; empty runs everything. ``coverage`` asks for per-test line
+    coverage. ``fail_fast`` stops at the first failure. ``limits`` bounds the command; a runner may also
+    bound one case.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def overlay(self) -> Mapping[str, bytes]:
+        """Files that every run needs besides the tree: the runner's own and those that the build of the
+        project generated. A run's overlay is this with the patch's files on top."""
+        ...
 
     def command(
         self,
@@ -91,3 +98,8 @@ class Suite(Protocol):
     def report(self, completed: Completed) -> SuiteReport: ...
 
     def coverage(self, completed: Completed) -> Coverage: ...
+
+    def without(self, files: Iterable[str] = (), cases: Iterable[str] = ()) -> Suite:
+        """The same suite, less files that cannot be collected and cases that end the whole run: what spoils
+        a run on the base commit would spoil every later one."""
+        ...
