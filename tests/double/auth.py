@@ -1,4 +1,5 @@
-"""Who asks, and may they: App JWTs verified for real, installation tokens with scope, permissions and an end."""
+"""Who asks, and may they: App JWTs verified for real, installation tokens with scope, permissions and an
+end."""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ LONGEST_JWT = 600 + 60  # seconds: GitHub's ten minutes, and a minute for clocks
 
 
 @lru_cache(maxsize=8)
-def key_pair(number: int) -> tuple[str, str]:
-    """Private and public PEM. Making one costs up to 0.3 s, so the n-th App of every double has the same key."""
+def key_pair(_number: int) -> tuple[str, str]:
+    """Private and public PEM. Making one costs up to 0.3 s, so the n-th App of every double has the same
+    key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
         serialization.Encoding.PEM,
@@ -36,7 +38,8 @@ def key_pair(number: int) -> tuple[str, str]:
 
 
 def new_token_value(app: App, installation: int, expires: datetime) -> str:
-    """``ghs_<App id>_<JWT>``, the long form that GitHub rolled out in April 2026: about 520 characters, two dots."""
+    """``ghs_<App id>_<JWT>``, the long form that GitHub rolled out in April 2026: about 520 characters,
+    two dots."""
     head = {"alg": "RS256", "typ": "JWT", "kid": secrets.token_hex(16)}
     claims = {
         "iss": "github",
@@ -68,7 +71,8 @@ def issue_token(
 
 
 def caller_of(world: World, authorization: str | None) -> Caller:
-    """From an Authorization header: Bearer or token with a JWT or an installation token, or Basic as git sends it."""
+    """From an Authorization header: Bearer or token with a JWT or an installation token, or Basic as git
+    sends it."""
     if not authorization:
         return Anonymous()
     scheme, _, credential = authorization.partition(" ")
@@ -128,13 +132,14 @@ def _check_times(claims: Mapping[str, object], now: int) -> None:
     if not isinstance(expires, int) or expires <= now:
         raise RefusedError(
             401,
-            "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the "
-            "assertion expires",
+            "'Expiration time' claim ('exp') must be a numeric value representing the future time "
+            "at which the assertion expires",
         )
     if not isinstance(issued, int) or issued > now + 5:
         raise RefusedError(
             401,
-            "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued",
+            "'Issued at' claim ('iat') must be an Integer representing the time "
+            "that the assertion was issued",
         )
     if expires > now + LONGEST_JWT:
         raise RefusedError(401, "'Expiration time' claim ('exp') is too far in the future")
@@ -152,13 +157,15 @@ def authorize(route: Route, caller: Caller) -> None:
         case _, App():
             raise RefusedError(401, "Bad credentials")
         case _, Anonymous():
-            raise RefusedError(401, "Requires authentication")
+            if route.method != "GET":  # what anyone may read is public: ``Call.repository`` knows
+                raise RefusedError(401, "Requires authentication")
         case _, Token():
             permit(caller, route.needs)
 
 
 def permit(token: Token, needs: tuple[str, ...]) -> None:
-    """403 unless the token holds one of the permissions, with the header in which GitHub says what was missing."""
+    """403 unless the token holds one of the permissions, with the header in which GitHub says what was
+    missing."""
     pairs = [tuple(need.split(":")) for need in needs]
     if not pairs or any(token.allows(permission, level) for permission, level in pairs):
         return

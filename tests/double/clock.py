@@ -1,4 +1,5 @@
-"""The double's time: the machine's clock plus an offset that tests may move, so that tokens expire without waiting."""
+"""The double's time: the machine's clock plus an offset that tests may move, so that tokens expire
+without waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Octokit's example deliveries (@octokit/webhooks-examples): 329 payloads of 58 events, some of them years old."""
+"""Octokit's example deliveries (@octokit/webhooks-examples): 329 payloads of 58 events, some of them
+years old."""
 
 from __future__ import annotations
 

@@ -104,7 +104,8 @@ class Faults:
     def add(
         self, method: str, path_regex: str, fault: Fault, times: int | None = 1, skip: int = 0
     ) -> Planned:
-        """``method`` "*" is any; the expression is searched in the path below /api/v3, or in /owner/name.git/…"""
+        """``method`` "*" is any; the expression is searched in the path below /api/v3, or in
+        /owner/name.git/…"""
         row = Planned(method=method, path=re.compile(path_regex), fault=fault, left=times, skip=skip)
         with self._lock:
             self.rows.append(row)
@@ -139,7 +140,7 @@ def refusal(
             return RefusedError(status, MESSAGES.get(status, "Error")).answer()
         case PrimaryRateLimit(reset, status):
             headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(now() + reset))}
-            message = "API rate limit exceeded for installation. If you reach out to GitHub Support for help, please include the request ID."
+            message = "API rate limit exceeded for installation."
             return RefusedError(status, message, headers=headers).answer()
         case SecondaryRateLimit(retry_after, status):
             message = (

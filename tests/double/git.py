@@ -1,4 +1,5 @@
-"""A bare repository, asked and changed through git's plumbing: one class, every command a tuple, one place that runs them."""
+"""A bare repository, asked and changed through git's plumbing: one class, every command a tuple, one
+place that runs them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ class GitError(Exception):
 def environment(home: Path) -> dict[str, str]:
     """git's environment: nothing of the machine's or the user's configuration reaches the double."""
     return {
-        "PATH": os.defpath if "PATH" not in os.environ else os.environ["PATH"],
+        "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
         "LC_ALL": "C.UTF-8",
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -105,7 +106,7 @@ class BareRepository:
         path.parent.mkdir(parents=True, exist_ok=True)
         made.run("init", "--quiet", "--bare", "--template=", "-b", default_branch, str(path))
         with (path / "config").open("a", encoding="utf-8") as config:
-            config.write(f"[core]\n\thooksPath = {hooks}\n[http]\n\treceivepack = true\n")
+            config.write(f'[core]\n\thooksPath = "{hooks}"\n[http]\n\treceivepack = true\n')
             config.write("[gc]\n\tauto = 0\n[receive]\n\tautogc = false\n\tdenyDeleteCurrent = ignore\n")
             config.write("[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n")
         return made
@@ -115,7 +116,8 @@ class BareRepository:
         self.run("fetch", "--quiet", str(source), "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
     def import_directory(self, directory: Path, branch: str, message: str, author: Author) -> str:
-        """The files of a directory (less .git and what its .gitignore names) as one commit on top of the branch."""
+        """The files of a directory (less .git and what its .gitignore names) as one commit on top of the
+        branch."""
         with tempfile.TemporaryDirectory() as scratch:
             extra = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
             self.run("--work-tree", str(directory), "add", "--all", "--", str(directory), extra=extra)
@@ -176,7 +178,8 @@ class BareRepository:
         return kind if kind in {"blob", "tree", "commit", "tag"} else None
 
     def resolve(self, ref: str) -> str | None:
-        """A commit from a sha, a branch, a tag or a ref below refs/; never an option or a revision expression."""
+        """A commit from a sha, a branch, a tag or a ref below refs/; never an option or a revision
+        expression."""
         if (
             not ref
             or ref.startswith("-")

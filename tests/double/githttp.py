@@ -1,7 +1,7 @@
 """Smart-HTTP git: ``git http-backend`` as CGI, with the rights of the token that asks.
 
-The repository is found by name among the world's records, never by a path in the URL, and only the three addresses of
-the smart protocol exist. ``pre-receive`` is where GitHub refuses workflow files and protected branches.
+The repository is found by name among the world's records, never by a path in the URL, and only the three
+addresses of the smart protocol exist. ``pre-receive`` refuses workflow files and protected branches.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ while read -r old new ref; do
     fi
   done
   if [ "$ALLOW_WORKFLOWS" != 1 ] && [ "$new" != "$zero" ]; then
-    file=$(git log --format= --name-only --no-renames -m "$new" --not --all | grep '^\.github/workflows/' | head -n 1)
+    file=$(git log --format= --name-only --no-renames -m "$new" --not --all |
+      grep '^\.github/workflows/' | head -n 1)
     if [ -n "$file" ]; then
-      echo "! [remote rejected] ${ref#refs/heads/} (refusing to allow a GitHub App to create or update workflow" \
-        "\`$file\` without \`workflows\` permission)" >&2
+      echo "! [remote rejected] ${ref#refs/heads/} (refusing to allow a GitHub App to create or update" \
+        "workflow \`$file\` without \`workflows\` permission)" >&2
       status=1
     fi
   fi
@@ -64,6 +65,7 @@ class GitCall:
     repository: Repository
     service: str
     environment: dict[str, str]
+    caller: str | None  # the token's id
 
 
 def admit(world: World, request: Request, match: re.Match[str]) -> GitCall:
@@ -80,13 +82,13 @@ def admit(world: World, request: Request, match: re.Match[str]) -> GitCall:
             case Anonymous() | App():
                 if repository is None or repository.private or writes:
                     raise RefusedError(401, "Repository not found.", headers=challenge)
-                allowed_workflows = False
+                name, allowed_workflows = None, False
             case Token():
                 repository = _visible(world, caller, repository)
                 _permit(caller, repository, writes=writes)
-                allowed_workflows = caller.allows("workflows", "write")
+                name, allowed_workflows = caller.id, caller.allows("workflows", "write")
         variables = _variables(request, repository, match["service"], allow_workflows=allowed_workflows)
-        return GitCall(repository=repository, service=match["service"], environment=variables)
+        return GitCall(repository=repository, service=match["service"], environment=variables, caller=name)
 
 
 def _visible(world: World, token: Token, repository: Repository | None) -> Repository:
@@ -162,7 +164,8 @@ def serve(
 
 
 def _feed(body: Iterator[bytes], pipe: IO[bytes]) -> None:
-    """The whole body is read even when the backend has heard enough, or the next request would start in its middle."""
+    """The whole body is read even when the backend has heard enough, or the next request would start in
+    its middle."""
     listening = True
     try:
         for block in body:

@@ -1,13 +1,15 @@
 """The wire: HTTP/1.1 with keep-alive, chunked and plain bodies, planned faults, and a log of every request.
 
-Threads and blocking sockets on purpose: a connection can be reset at any point, git streams without buffering, and
-nothing of an event loop is left behind when a test ends.
+Threads and blocking sockets on purpose: a connection can be reset at any point, git streams without
+buffering, and nothing of an event loop is left behind when a test ends.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
+import sys
 import threading
 import time
 import traceback
@@ -15,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import unquote
 
 from tests.double import githttp
@@ -33,7 +35,7 @@ from tests.double.faults import (
     refusal,
 )
 from tests.double.rest import Rest, caller_name, encode
-from tests.double.web import Anonymous, Answer, RefusedError, Request
+from tests.double.web import Answer, RefusedError, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,11 +86,8 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """A client that went away is no bug; everything else is one of the double's own."""
-        problem = traceback.format_exc()
-        if not any(
-            name in problem for name in ("ConnectionResetError", "BrokenPipeError", "ConnectionAbortedError")
-        ):
-            self.bugs.append(problem)
+        if not isinstance(sys.exception(), ConnectionError):
+            self.bugs.append(traceback.format_exc())
 
     def stop(self) -> None:
         self.closing.set()
@@ -106,6 +105,9 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "github.com"
     disable_nagle_algorithm = True
+    _request: Request
+    _caller: str | None
+    _fault: Fault | None
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing on stderr; ``Server.log`` has it."""
@@ -114,20 +116,27 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         is_api = path.startswith(f"{API}/")
         path = path.removeprefix(API) if is_api else path
-        request = Request(
+        git = None if is_api else githttp.GIT_PATH.fullmatch(path)
+        self._caller, self._fault = None, self.server.faults.take(self.command, path)
+        self._request = Request(
             method=self.command,
             path=path,
             query_string=query,
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=b"" if githttp.GIT_PATH.fullmatch(path) and not is_api else b"".join(self._body()),
+            body=b"" if git else b"".join(self._body()),
         )
-        fault = self.server.faults.take(self.command, path)
-        status, token = self._respond(request, fault, is_api=is_api)
-        self._record(request, status, token, fault)
+        if self._before(self._fault, git=git is not None):
+            return
+        if git:
+            self._git(git)
+        else:
+            self._after(self._rest() if is_api else RefusedError(404, "Not Found").answer())
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _dispatch
 
-    def _record(self, request: Request, status: int, token: str | None, fault: Fault | None) -> None:
+    def _record(self, status: int) -> None:
+        """Before the answer leaves, so that who has the answer finds the record."""
+        request = self._request
         try:
             body = request.json
         except ValueError:
@@ -137,55 +146,59 @@ class Handler(BaseHTTPRequestHandler):
             path=unquote(request.path),
             query=request.query_string,
             status=status,
-            token=token,
+            token=self._caller,
             at=time.monotonic(),
             body=body,
-            fault=fault,
+            fault=self._fault,
         )
         self.server.log.append(row)
 
     # -- answering ----------------------------------------------------------------------------------------
 
-    def _respond(self, request: Request, fault: Fault | None, *, is_api: bool) -> tuple[int, str | None]:
+    def _before(self, fault: Fault | None, *, git: bool) -> bool:
+        """Faults that come before anything is done; True when the request ends with one."""
         match fault:
             case Status() | PrimaryRateLimit() | SecondaryRateLimit():
-                self._drain()
-                return self._send(refusal(fault, self._now), close=True), None
+                if git:
+                    self._drain()
+                self._send(refusal(fault, self._now))
+                return True
             case ResetBefore():
-                return self._reset(), None
+                self._reset()
+                return True
             case Slow(seconds):
                 self.server.closing.wait(seconds)
+                return False
             case None | ResetAfter() | StatusAfter() | Garbage():
-                pass
-        if not is_api and (match := githttp.GIT_PATH.fullmatch(request.path)):
-            return self._git(request, match, fault)
-        answer, caller = (
-            self._rest(request) if is_api else (RefusedError(404, "Not Found").answer(), Anonymous())
-        )
-        return self._after(answer, fault), caller_name(caller)
-
-    def _after(self, answer: Answer, fault: Fault | None) -> int:
-        match fault:
-            case ResetAfter():
-                return self._reset()
-            case StatusAfter():
-                return self._send(refusal(fault, self._now))
-            case Garbage(body):
-                return self._send(Answer(status=answer.status, body=body))
+                return False
             case _:
-                return self._send(answer)
+                assert_never(fault)
 
-    def _rest(self, request: Request) -> tuple[Answer, Any]:
+    def _after(self, answer: Answer) -> None:
+        match self._fault:
+            case ResetAfter():
+                self._reset()
+            case StatusAfter() as fault:
+                self._send(refusal(fault, self._now))
+            case Garbage(body):
+                self._send(Answer(status=answer.status, body=body))
+            case _:
+                self._send(answer)
+
+    def _rest(self) -> Answer:
         try:
-            return self.server.rest.handle(request)
-        except Exception:  # the rim: a bug of the double answers 500 and fails the test
-            self.server.bugs.append(f"{request.method} {request.path}\n{traceback.format_exc()}")
-            return RefusedError(500, "The double failed; see its bugs").answer(), Anonymous()
+            answer, caller = self.server.rest.handle(self._request)
+        except Exception:  # noqa: BLE001 - the rim: a bug of the double answers 500 and fails the test
+            self.server.bugs.append(f"{self.command} {self.path}\n{traceback.format_exc()}")
+            return RefusedError(500, "The double failed; see its bugs").answer()
+        self._caller = caller_name(caller)
+        return answer
 
     def _now(self) -> float:
         return self.server.rest.world.clock.now().timestamp()
 
-    def _send(self, answer: Answer, *, close: bool = False) -> int:
+    def _send(self, answer: Answer) -> None:
+        self._record(answer.status)
         body = encode(answer)
         headers = {
             "Content-Type": "application/json; charset=utf-8",
@@ -199,14 +212,10 @@ class Handler(BaseHTTPRequestHandler):
             **answer.headers,
             "Content-Length": str(len(body)),
         }
-        if close:
-            headers["Connection"] = "close"
-            self.close_connection = True
         if answer.status in {204, 304}:
             headers.pop("Content-Length")
             body = b""
         self.wfile.write(self._head(answer.status, headers) + (b"" if self.command == "HEAD" else body))
-        return answer.status
 
     def _head(self, status: int, headers: dict[str, str]) -> bytes:
         phrase = HTTPStatus(status).phrase
@@ -214,10 +223,10 @@ class Handler(BaseHTTPRequestHandler):
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def _reset(self) -> int:
+    def _reset(self) -> None:
+        self._record(0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.close_connection = True
-        return 0
 
     # -- bodies -------------------------------------------------------------------------------------------
 
@@ -239,31 +248,31 @@ class Handler(BaseHTTPRequestHandler):
             pass  # trailers
 
     def _drain(self) -> None:
-        """A push that is refused unread would be a reset to git, not a status."""
-        if githttp.GIT_PATH.fullmatch(self.path.partition("?")[0]):
-            for _ in self._body():
-                pass
+        """A push that is refused unread would look like a reset to git, and leave its body to the next
+        request."""
+        for _ in self._body():
+            pass
 
     # -- git ----------------------------------------------------------------------------------------------
 
-    def _git(self, request: Request, match: Any, fault: Fault | None) -> tuple[int, str | None]:
-        world = self.server.rest.world
+    def _git(self, match: re.Match[str]) -> None:
         try:
-            call = githttp.admit(world, request, match)
+            call = githttp.admit(self.server.rest.world, self._request, match)
         except RefusedError as refused:
             self._drain()
-            text = Answer(status=refused.status, body=refused.message.encode(), headers=refused.headers)
-            plain = {**text.headers, "Content-Type": "text/plain; charset=utf-8"}
-            return self._send(Answer(status=text.status, body=text.body, headers=plain)), None
-        lost = isinstance(fault, ResetAfter | StatusAfter | Garbage)
+            headers = {**refused.headers, "Content-Type": "text/plain; charset=utf-8"}
+            self._send(Answer(status=refused.status, body=refused.message.encode(), headers=headers))
+            return
+        self._caller = call.caller
+        lost = isinstance(self._fault, ResetAfter | StatusAfter | Garbage)
         status = githttp.serve(call, self._body(), _discard if lost else self._stream)
         if lost:
-            return self._after(Answer(status=status), fault), None
-        if self.request_version == "HTTP/1.1":
+            self._after(Answer(status=status))
+        elif self.request_version == "HTTP/1.1":
             self.wfile.write(b"0\r\n\r\n")
-        return status, None
 
     def _stream(self, status: int, headers: dict[str, str]) -> Callable[[bytes], None]:
+        self._record(status)
         if self.request_version != "HTTP/1.1":
             self.close_connection = True
             self.wfile.write(self._head(status, headers))

@@ -1,7 +1,7 @@
 """GitHub's published OpenAPI description as a judge: does this request, or this answer, exist there?
 
-Requests are judged strictly: the path, every query parameter and every field of the body must be known and of the
-right type, although the description itself leaves objects open. Answers are judged by their schema alone.
+Requests are judged strictly: the path, every query parameter and every field of the body must be known and of
+the right type, although the description itself leaves objects open. Answers are judged by their schema alone.
 """
 
 from __future__ import annotations
@@ -136,7 +136,8 @@ class OpenApi:
         return node
 
     def _resolved(self, node: Any, seen: tuple[str, ...] = ()) -> Any:
-        """The schema with its references put in and OpenAPI 3.0's ``nullable`` said in JSON Schema's words."""
+        """The schema with its references put in and OpenAPI 3.0's ``nullable`` said in JSON Schema's
+        words."""
         if isinstance(node, list):
             return [self._resolved(each, seen) for each in node]
         if not isinstance(node, dict):
@@ -150,8 +151,7 @@ class OpenApi:
             for key, value in node.items()
             if key
             not in {"example", "examples", "description", "nullable", "x-github", "externalDocs", "default"}
-            or (isinstance(value, dict)
-            and "type" in value)
+            or (isinstance(value, dict) and "type" in value)
         }
         return {"anyOf": [{"type": "null"}, plain]} if node.get("nullable") is True else plain
 
@@ -180,7 +180,8 @@ def _flat(schemas: list[Json]) -> Iterator[Json]:
 
 
 def unknown_fields(schemas: list[Json], value: Any, at: str) -> Iterator[str]:
-    """Fields of ``value`` that no schema for this place names. A place for which nothing is named at all is free."""
+    """Fields of ``value`` that no schema for this place names. A place for which nothing is named at all
+    is free."""
     here = list(_flat(schemas))
     if isinstance(value, list):
         items = [each["items"] for each in here if "items" in each]

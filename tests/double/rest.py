@@ -1,4 +1,5 @@
-"""From a request to an answer: the table of endpoints, who may use them, and GitHub's description as a judge."""
+"""From a request to an answer: the table of endpoints, who may use them, and GitHub's description as a
+judge."""
 
 from __future__ import annotations
 
@@ -95,7 +96,8 @@ class Rest:
         )
 
     def _judge(self, request: Request) -> None:
-        """Unknown paths and parameters are noted; a body that GitHub would not take is refused as GitHub would."""
+        """Unknown paths and parameters are noted; a body that GitHub would not take is refused as GitHub
+        would."""
         if self.description is None:
             try:
                 _ = request.json

@@ -1,4 +1,5 @@
-"""Records to the JSON that GitHub would answer: accounts, Apps, repositories, issues, checks. Field names are GitHub's."""
+"""Records to the JSON that GitHub would answer: accounts, Apps, repositories, issues, checks. Field
+names are GitHub's."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ def simple(shapes: Shapes, repository: Repository, issue: Issue, pull: Pull) -> 
     targets = links(url, page, issue_url, api, head)
     as_issue = shapes.issue(repository, issue)
     shared = (
-        "number state locked title user body created_at updated_at closed_at assignee assignees milestone labels "
-        "author_association active_lock_reason"
+        "number state locked title user body created_at updated_at closed_at assignee assignees milestone "
+        "labels author_association active_lock_reason"
     )
     return {
         "url": url,

@@ -1,7 +1,7 @@
 """Everything the double remembers: plain mutable records behind one lock (``World.lock``).
 
-Git objects are not here: each ``Repository`` has a real bare repository, and branch tips, trees and mergeability are
-asked of it when they are needed, so a push changes the pull requests that it touches.
+Git objects are not here: each ``Repository`` has a real bare repository, and branch tips, trees and
+mergeability are asked of it when they are needed, so a push changes the pull requests that it touches.
 """
 
 from __future__ import annotations
@@ -220,7 +220,8 @@ class Repository:
         return f"{self.owner.login}/{self.name}"
 
     def head_of(self, pull: Pull, *, is_open: bool) -> str:
-        """The branch's tip while the pull request is open (a push moves it), else what it was when it closed."""
+        """The branch's tip while the pull request is open (a push moves it), else what it was when it
+        closed."""
         if is_open:
             pull.head_sha = self.git.tip(pull.head) or pull.head_sha
         return pull.head_sha

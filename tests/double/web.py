@@ -127,7 +127,8 @@ class Call:
 
     @cached_property
     def repository(self) -> Repository:
-        """404 for one that does not exist and for one that the caller may not see: GitHub does not tell which."""
+        """404 for one that does not exist and for one that the caller may not see: GitHub does not tell
+        which."""
         name = f"{self.params['owner']}/{self.params['repo']}".lower()
         found = self.world.repositories.get(name)
         if found is None:
@@ -150,7 +151,8 @@ class Call:
             raise not_found() from None
 
     def page(self, items: Sequence[Json], wrap: Callable[[list[Json]], Any] = list) -> Answer:
-        """One page with GitHub's Link header: absolute addresses on this host and port, other parameters kept."""
+        """One page with GitHub's Link header: absolute addresses on this host and port, other parameters
+        kept."""
         size = min(max(_integer(self.request.query.get("per_page"), 30), 1), 100)
         page = max(_integer(self.request.query.get("page"), 1), 1)
         last = max((len(items) + size - 1) // size, 1)
@@ -174,7 +176,8 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """``needs``: permissions of which one is enough ("issues:write"); empty with ``who`` "app": the App's own JWT."""
+    """``needs``: permissions of which one is enough ("issues:write"); empty with ``who`` "app": the
+    App's own JWT."""
 
     method: str
     template: str
@@ -192,6 +195,7 @@ def route(
 
 # Parameters that may hold slashes, as on GitHub.
 SLASHED = frozenset({"path", "ref", "branch", "basehead"})
+_WIDE = {"path": ".*"}  # contents/ is the root directory
 
 
 def pattern(template: str, *, slashes: bool) -> re.Pattern[str]:
@@ -199,7 +203,8 @@ def pattern(template: str, *, slashes: bool) -> re.Pattern[str]:
 
     def parameter(match: re.Match[str]) -> str:
         name = match[1]
-        return f"(?P<{name.replace('-', '_')}>{'.+' if slashes and name in SLASHED else '[^/]+'})"
+        wide = slashes and name in SLASHED
+        return f"(?P<{name.replace('-', '_')}>{_WIDE.get(name, '.+') if wide else '[^/]+'})"
 
     return re.compile(re.sub(r"\\\{([\w-]+)\\\}", parameter, re.escape(template)))
 

@@ -55,7 +55,8 @@ def create_token(call: Call) -> Answer:
 
 
 def _scope(call: Call, installation: Installation) -> frozenset[int] | None:
-    """The repositories that the token is limited to. One that the installation does not cover refuses the whole."""
+    """The repositories that the token is limited to. One that the installation does not cover refuses
+    the whole."""
     reachable = call.world.reachable(installation)
     ids, names = call.json.get("repository_ids"), call.json.get("repositories")
     if ids is None and names is None:
@@ -65,7 +66,8 @@ def _scope(call: Call, installation: Installation) -> frozenset[int] | None:
     if None in wanted:
         raise RefusedError(
             422,
-            "There is at least one repository that does not exist or is not accessible to the parent installation.",
+            "There is at least one repository that does not exist or is not accessible to the parent "
+            "installation.",
         )
     return frozenset(each.id for each in wanted if each is not None)
 
@@ -134,7 +136,8 @@ def _item(delivery: Delivery) -> Json:
 
 def _deliveries(call: Call) -> list[Delivery]:
     """Newest first, as GitHub lists them."""
-    return [each for each in reversed(call.world.deliveries) if each.app is call.app]
+    newest = sorted(call.world.deliveries, key=lambda one: -one.id)
+    return [each for each in newest if each.app is call.app]
 
 
 def list_deliveries(call: Call) -> Answer:

@@ -39,7 +39,8 @@ def update_check_run(call: Call) -> Answer:
     if run.app is not call.app:
         raise RefusedError(
             403,
-            f"Invalid app_id `{call.app.id}` - check run can only be modified by the GitHub App that created it.",
+            f"Invalid app_id `{call.app.id}` - check run can only be modified by the GitHub App that "
+            "created it.",
         )
     _apply(call, run, call.json)
     return Answer(body=call.shapes.check_run(call.repository, run))

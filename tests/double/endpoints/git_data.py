@@ -159,7 +159,8 @@ def create_ref(call: Call) -> Answer:
 
 
 def _movable(call: Call, name: str, sha: str) -> None:
-    """The object is there, the branch is not protected, and workflow files move only with their own permission."""
+    """The object is there, the branch is not protected, and workflow files move only with their own
+    permission."""
     git, repository = call.repository.git, call.repository
     if git.kind(sha) != "commit":
         raise RefusedError(422, "Object does not exist")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tests.double.clock import stamp
 from tests.double.shapes import REACTIONS
 from tests.double.state import Comment, Issue, Json, Label, Reaction, Repository, User, World
 from tests.double.web import Answer, Call, RefusedError, Route, invalid, not_found, route
@@ -112,7 +113,8 @@ def set_state(world: World, issue: Issue, state: str, by: User, reason: str | No
 
 
 def repository_label(world: World, repository: Repository, name: str, color: str = "ededed") -> Label:
-    """The label of this name, made when it is new: adding an unknown label to an issue creates it, as on GitHub."""
+    """The label of this name, made when it is new: adding an unknown label to an issue creates it, as on
+    GitHub."""
     if not name.strip() or len(name) > LONGEST_LABEL:
         raise invalid("Label", "name", "invalid", f"name is too long (maximum is {LONGEST_LABEL} characters)")
     key = name.lower()
@@ -195,8 +197,9 @@ def find_comment(call: Call) -> tuple[Issue, Comment]:
 
 
 def list_comments(call: Call) -> Answer:
-    issue = find_issue(call)
-    return call.page([call.shapes.comment(call.repository, issue, each) for each in issue.comments])
+    issue, since = find_issue(call), call.request.query.get("since", "")
+    rows = [each for each in issue.comments if (stamp(each.updated) or "") >= since]
+    return call.page([call.shapes.comment(call.repository, issue, each) for each in rows])
 
 
 def new_comment(world: World, issue: Issue, body: str, author: User) -> Comment:
@@ -221,20 +224,15 @@ def get_comment(call: Call) -> Answer:
     return Answer(body=call.shapes.comment(call.repository, *find_comment(call)))
 
 
-def _own_comment(call: Call) -> tuple[Issue, Comment]:
-    """An App with write access may edit anyone's comment on GitHub too; deleting works alike."""
-    return find_comment(call)
-
-
 def update_comment(call: Call) -> Answer:
-    issue, comment = _own_comment(call)
+    issue, comment = find_comment(call)
     comment.body = checked_body("IssueComment", call.json.get("body"), required=True)
     comment.updated = call.world.clock.now()
     return Answer(body=call.shapes.comment(call.repository, issue, comment))
 
 
 def delete_comment(call: Call) -> Answer:
-    issue, comment = _own_comment(call)
+    issue, comment = find_comment(call)
     issue.comments.remove(comment)
     return Answer(status=204)
 

@@ -55,9 +55,15 @@ def create_pull(call: Call) -> Answer:
     text = checked_body("PullRequest", body.get("body"), required=False)
     head, base = _branch(repository, str(body.get("head"))), str(body.get("base"))
     issue = open_pull(
-        call.world, repository, title=title, body=text, head=head, base=base, author=actor(call),
+        call.world,
+        repository,
+        title=title,
+        body=text,
+        head=head,
+        base=base,
+        author=actor(call),
         draft=bool(body.get("draft")),
-    )  # fmt: skip
+    )
     assert issue.pull is not None
     issue.app = call.app
     issue.pull.maintainer_can_modify = bool(body.get("maintainer_can_modify", False))
@@ -85,7 +91,8 @@ def open_pull(
     author: User,
     draft: bool = False,
 ) -> Issue:
-    """GitHub's own checks: both branches exist, commits lie between them, and no such pull request is open."""
+    """GitHub's own checks: both branches exist, commits lie between them, and no such pull request is
+    open."""
     head_sha, base_sha = repository.git.tip(head), repository.git.tip(base)
     for name, sha in (("head", head_sha), ("base", base_sha)):
         if sha is None:
@@ -171,7 +178,7 @@ def list_reviews(call: Call) -> Answer:
 
 
 def create_review(call: Call) -> Answer:
-    (issue, pull), body = find(call), call.json
+    (issue, _), body = find(call), call.json
     event = body.get("event", "COMMENT")
     if event in {"APPROVE", "REQUEST_CHANGES"} and issue.user is actor(call):
         what = "approve" if event == "APPROVE" else "request changes on"
@@ -252,6 +259,7 @@ def react_to_review_comment(call: Call) -> Answer:
 
 
 PULL = "/repos/{owner}/{repo}/pulls/{pull_number}"
+REACTIONS = "/repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions"
 
 ROUTES: tuple[Route, ...] = (
     route("GET", "/repos/{owner}/{repo}/pulls", list_pulls, READ),
@@ -265,11 +273,5 @@ ROUTES: tuple[Route, ...] = (
     route("GET", f"{PULL}/comments", list_review_comments, READ),
     route("POST", f"{PULL}/comments", create_review_comment, WRITE, creates="review_comment"),
     route("POST", f"{PULL}/comments/{{comment_id}}/replies", reply, WRITE, creates="review_comment"),
-    route(
-        "POST",
-        "/repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
-        react_to_review_comment,
-        WRITE,
-        creates="reaction",
-    ),  # fmt: skip
+    route("POST", REACTIONS, react_to_review_comment, WRITE, creates="reaction"),
 )
