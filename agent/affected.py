@@ -40,7 +40,8 @@ def _tests_seeing(change: FileChange, baseline: Baseline, source: SourceTree) ->
 
 
 def _touched_lines(old: bytes, new: bytes) -> set[int] | None:
-    """Base lines of the functions that changed; None, for the whole file, when code outside a function did."""
+    """Base lines of the functions that changed; None, for the whole file, when code outside a function
+    did."""
     old_spans, new_spans = _functions(old), _functions(new)
     wide: set[int] = set()
     for hunk in hunks(old, new):

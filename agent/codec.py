@@ -1,7 +1,7 @@
 """Values to JSON and back, for the journal: dataclasses, enums, tuples, sets, mappings and bytes.
 
-A dataclass becomes an object that names its class under ``is``; fields that have their default are left out. Bytes
-become text when they are UTF-8, base64 otherwise, compressed when that is worth it.
+A dataclass becomes an object that names its class under ``is``; fields that have their default are left out.
+Bytes become text when they are UTF-8, base64 otherwise, compressed when that is worth it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
+from pathlib import PurePath
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from agent.protocols import JsonObject, JsonValue
@@ -31,6 +32,8 @@ def encode(value: object) -> JsonValue:
         return value
     if isinstance(value, bytes):
         return encode_bytes(value)
+    if isinstance(value, PurePath):
+        return str(value)
     if is_dataclass(value) and not isinstance(value, type):
         return encode_fields(value)
     if isinstance(value, Mapping):
@@ -83,7 +86,8 @@ def decode_bytes(value: JsonValue) -> bytes:
 
 
 def decode(kind: type[T], value: JsonValue) -> T:
-    """The value of the given type that ``encode`` made this JSON of; ValueError or TypeError when it is not one."""
+    """The value of the given type that ``encode`` made this JSON of; ValueError or TypeError when it is not
+    one."""
     return cast(T, _decode(kind, value))
 
 
@@ -103,6 +107,8 @@ def _decode(kind: Any, value: Any) -> Any:
     if is_dataclass(kind):
         return _decode_fields(kind, value)
     if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(value)
+    if isinstance(kind, type) and issubclass(kind, PurePath):
         return kind(value)
     if kind is float and isinstance(value, int):
         return float(value)

@@ -1,4 +1,5 @@
-"""Which lines differ between two texts: small, bounded in time, and enough for sizes and for choosing tests."""
+"""Which lines differ between two texts: small, bounded in time, and enough for sizes and for choosing
+tests."""
 
 from __future__ import annotations
 

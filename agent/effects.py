@@ -1,7 +1,7 @@
 """Sandbox runs and the clock, through the journal: each is performed once, however often the run is killed.
 
-The key of a run is what its result is a function of: environment, tree, overlay, command and attempt. Time is a
-recorded answer as well, so that a resumed run counts the same seconds and stops at the same place.
+The key of a run is what its result is a function of: environment, tree, overlay, command and attempt. Time
+is a recorded answer as well, so that a resumed run counts the same seconds and stops at the same place.
 """
 
 from __future__ import annotations

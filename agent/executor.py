@@ -1,7 +1,7 @@
 """The execution module: applies plans to states and measures states in the sandbox (C7, U19).
 
-Applying is pure and cheap, measuring is a pool of sandbox runs. What a run is asked for depends on the state alone, so
-a state has the same results whenever and wherever it is measured.
+Applying is pure and cheap, measuring is a pool of sandbox runs. What a run is asked for depends on the state
+alone, so a state has the same results whenever and wherever it is measured.
 """
 
 from __future__ import annotations
@@ -27,17 +27,16 @@ from agent.types import (
     WriteFile,
     WriteOutline,
 )
-from sandbox import Completed, Limits, Overlay
-from sandbox.suites.types import Coverage, Suite, SuiteReport
+from sandbox import Completed, Limits
+from sandbox.suites.types import Suite, SuiteReport
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """The repository's test runner and what each of its runs gets. ``overlay`` lies under every state's own files."""
+    """The repository's test runner and what each of its runs gets."""
 
     runner: JournaledRunner
     suite: Suite
-    overlay: Overlay
     limits: Limits  # of a run of chosen tests
     suite_limits: Limits  # of a run of the whole suite
 
@@ -55,7 +54,7 @@ class Bench:
         limits = self.limits if select else self.suite_limits
         return Run(
             command=self.suite.command(select, coverage=coverage, limits=limits),
-            overlay={**self.overlay, **state.overlay},
+            overlay={**self.suite.overlay, **state.overlay},
             attempt=attempt,
             fresh=fresh,
             label=label,
@@ -87,7 +86,8 @@ class SandboxExecutor:
         return after if after == state else replace(after, results=None)
 
     def measure(self, states: Sequence[State]) -> tuple[State, ...]:
-        """Reproduction on base for states without a patch; for the others own tests first, then the suite's."""
+        """Reproduction on base for states without a patch; for the others own tests first, then the
+        suite's."""
         on_base = [state for state in states if not state.patch.changes]
         patched = [state for state in states if state.patch.changes]
         measured = dict(zip(map(_key, on_base), self._reproduce(on_base), strict=True))
@@ -233,4 +233,4 @@ def _key(state: State) -> str:
     return state.digest
 
 
-__all__ = ["Bench", "Coverage", "SandboxExecutor", "apply_operation", "current", "regressions", "selection"]
+__all__ = ["Bench", "SandboxExecutor", "apply_operation", "current", "regressions", "selection"]

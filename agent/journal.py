@@ -1,12 +1,13 @@
 """The append-only record of every effect of one run: the source of resume, replay, viewer and training data.
 
-A journal is a file of JSON lines. The first line is a header (format version, run, task); each further one is an
-*effect* (kind, request, answer), found again by the digest of kind and request, or a *note* (kind, body), found again by
-its position. Every line ends with a checksum of itself.
+A journal is a file of JSON lines. The first line is a header (format version, run, task); each further one
+is an *effect* (kind, request, answer), found again by the digest of kind and request, or a *note* (kind,
+body), found again by its position. Every line ends with a checksum of itself.
 
-A killed run is resumed by running the same deterministic code again: its effects are answered from the record, its
-notes are compared with the record, and where the record ends it goes on. An effect is on disk (fsync) before its answer is
-used, so none that was seen to finish is performed again; a note is only flushed, since the same run makes it again.
+A killed run is resumed by running the same deterministic code again: its effects are answered from the
+record, its notes are compared with the record, and where the record ends it goes on. An effect is on disk
+(fsync) before its answer is used, so none that was seen to finish is performed again; a note is only
+flushed, since the same run makes it again.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What a journal file holds. ``end`` is the length of its sound part in bytes; ``header`` None: nothing yet."""
+    """What a journal file holds. ``end`` is the length of its sound part in bytes; ``header`` None: nothing
+    yet."""
 
     header: Header | None = None
     records: tuple[JsonObject, ...] = ()
@@ -75,7 +77,8 @@ class MemoryJournal:
             if known is not None:
                 return known
             self._expect_missing(kind, request)
-            # Through JSON at once: the first run must see exactly what a resumed one will (lists, not tuples).
+            # Through JSON at once: the first run must see exactly what a resumed one will (lists, not
+            # tuples).
             answer: JsonObject = json.loads(canonical(perform()))
             with self._guard:
                 self._append({"effect": kind, "key": key, "request": request, "answer": answer}, durable=True)
@@ -113,9 +116,10 @@ class MemoryJournal:
     def _compare(self, recorded: str, now: str) -> None:
         if recorded != now:
             at = next((i for i, (a, b) in enumerate(zip(recorded, now, strict=False)) if a != b), 0)
+            near = slice(max(0, at - 60), at + 60)
             raise JournalDiverged(
-                f"note {self._position + 1} was recorded as …{recorded[max(0, at - 60) : at + 60]}… and is now "
-                f"…{now[max(0, at - 60) : at + 60]}…: the journal was made by another version or from another input"
+                f"note {self._position + 1} was recorded as …{recorded[near]}… and is now …{now[near]}…: "
+                "the journal was made by another version or from another input"
             )
 
     def _expect_missing(self, kind: str, request: JsonObject) -> None:
@@ -129,7 +133,8 @@ class FileJournal(MemoryJournal):
     """A journal in a file, for one process at a time. A context manager."""
 
     def __init__(self, path: Path, *, run: str, task: JsonObject) -> None:
-        """Open or create. Raises JournalBusy, JournalCorrupt, or JournalDiverged when it is another task's."""
+        """Open or create. Raises JournalBusy, JournalCorrupt, or JournalDiverged when it is another
+        task's."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -193,7 +198,7 @@ class ReplayJournal(MemoryJournal):
     def _expect_missing(self, kind: str, request: JsonObject) -> None:
         raise JournalDiverged(f"the journal has no answer for the {kind} {canonical(request)[:300]}")
 
-    def _append(self, record: JsonObject, *, durable: bool) -> None:
+    def _append(self, record: JsonObject, *, durable: bool) -> None:  # noqa: ARG002
         raise JournalDiverged(f"the journal ends before the note {canonical(record)[:300]}")
 
 

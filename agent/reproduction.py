@@ -47,7 +47,7 @@ def cases_of(report: SuiteReport, test: TestFile, *, alone: bool = False) -> tup
 
 
 def _lies_in(case: str, path: str, module: str) -> bool:
-    return case == path or case.startswith((f"{path}::", f"{module}.")) or case == module
+    return case in (path, module) or case.startswith((f"{path}::", f"{module}."))
 
 
 def _fault(report: SuiteReport, test: TestFile, *, alone: bool) -> str:
@@ -95,12 +95,14 @@ def _same_exception(sign: FailureSign, raised: str, said: str) -> bool:
         return True
     if wanted == "AssertionError":
         return raised in ("", "assert") or said.lstrip().startswith("assert")
-    # A message that does not begin with the class ("Failed: …", a wrapped one): the traceback's own line counts.
+    # A message that does not begin with the class ("Failed: …", a wrapped one): the traceback's own line
+    # counts.
     return re.search(rf"^(?:E\s+)?(?:[\w.]+\.)?{re.escape(wanted)}(?::|\s*$)", said, re.MULTILINE) is not None
 
 
 def _raised_in(case: CaseResult, path: str) -> bool:
-    """Whether the innermost frame of the traceback lies in this file; so when there is no traceback at all."""
+    """Whether the innermost frame of the traceback lies in this file; so when there is no traceback at
+    all."""
     frames = [match["quoted"] or match["plain"] for match in _FRAME.finditer(case.details[-20_000:])]
     return not frames or frames[-1].endswith(path)
 

@@ -1,7 +1,8 @@
 """The repository's files at the base commit: from a host directory, or from the journal.
 
-The host directory holds a stranger's files: symbolic links are listed, never followed; only regular files are read; names
-that are not UTF-8 and files over ``LARGEST`` bytes are treated as not there (their content still counts in the digest).
+The host directory holds a stranger's files: symbolic links are listed, never followed; only regular files
+are read; names that are not UTF-8 and files over ``LARGEST`` bytes are treated as not there (their content
+still counts in the digest).
 """
 
 from __future__ import annotations
@@ -115,8 +116,8 @@ def _is_utf8(name: str) -> bool:
 class RecordedTree:
     """A SourceTree whose every answer is in the journal.
 
-    One record holds the listing and the texts that parts of the engine read as a matter of course; any other file is
-    recorded when it is read for the first time.
+    One record holds the listing and the texts that parts of the engine read as a matter of course; any other
+    file is recorded when it is read for the first time.
     """
 
     def __init__(self, journal: Journal, host: Callable[[], HostTree]) -> None:

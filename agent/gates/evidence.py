@@ -21,9 +21,9 @@ class SizeCap:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """``red``, ``green`` and ``after`` come from fresh sandboxes: new tests on base, new tests with the patch, the
-    whole suite with both. ``flaky`` are tests that failed on base as well when they were asked again.
-    ``links`` are the tree's symbolic links and other entries that are no regular files.
+    """``red``, ``green`` and ``after`` come from fresh sandboxes: new tests on base, new tests with the
+    patch, the whole suite with both. ``flaky`` are tests that failed on base as well when they were asked
+    again. ``links`` are the tree's symbolic links and other entries that are no regular files.
     """
 
     source: SourceTree

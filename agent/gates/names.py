@@ -34,8 +34,8 @@ def check(evidence: Evidence) -> GateResult:
 def unresolved(content: bytes) -> frozenset[str]:
     """Names that some scope looks up in the module and that neither the module nor Python defines.
 
-    Empty for what does not parse (another gate's concern) and for modules with a star import or a namespace that
-    is filled at run time.
+    Empty for what does not parse (another gate's concern) and for modules with a star import or a namespace
+    that is filled at run time.
     """
     try:
         with warnings.catch_warnings():

@@ -1,4 +1,5 @@
-"""No test that passed on base fails, is skipped or is gone with the patch, in the whole suite in a fresh sandbox."""
+"""No test that passed on base fails, is skipped or is gone with the patch, in the whole suite in a fresh
+sandbox."""
 
 from __future__ import annotations
 

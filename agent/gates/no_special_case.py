@@ -1,7 +1,7 @@
 """The patch repairs the code; it does not recognise the test.
 
-Two signs, in added code only: it looks for a running test (an environment variable, a loaded runner, the new test's
-name), or it compares with a value out of the new test and answers with another value out of it.
+Two signs, in added code only: it looks for a running test (an environment variable, a loaded runner, the new
+test's name), or it compares with a value out of the new test and answers with another value out of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ DETECTION = re.compile(
     | \b(?:import|from) \s+ (?:_pytest|pytest|unittest|nose)\b
     | (?:argv|executable|_getframe|inspect\.stack|f_back) .{0,80} \b_?(?:py)?tests?\b
     | sys\.gettrace | coverage\.Coverage\.current
-    | \b(?:TESTING|CI|GITHUB_ACTIONS|TEST_ENV)\b .{0,20} (?:environ|getenv) | (?:environ|getenv) .{0,20} \b(?:TESTING|CI|GITHUB_ACTIONS)\b"""
+    | \b(?:TESTING|CI|GITHUB_ACTIONS|TEST_ENV)\b .{0,20} (?:environ|getenv) | (?:environ|getenv) .{0,20}
+    \b(?:TESTING|CI|GITHUB_ACTIONS)\b"""
 )
 TRIVIAL = frozenset({"None", "True", "False", "''", "b''", "0", "1", "-1", "2", "0.0", "1.0", "Ellipsis"})
 

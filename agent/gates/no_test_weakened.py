@@ -1,7 +1,7 @@
 """No existing test is edited or deleted, nothing is skipped, no test configuration is touched.
 
-Any edit of an existing test file is refused, not only those that look like weakening: the suite that judges the
-patch must be the one that the repository had. New tests stand in files of their own.
+Any edit of an existing test file is refused, not only those that look like weakening: the suite that judges
+the patch must be the one that the repository had. New tests stand in files of their own.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ CONFIGURATION = frozenset(
 )
 SKIPPING = re.compile(
     r"""(?x) \b(?: pytest\.(?:mark\.)?(?:skip|skipif|xfail|importorskip|exit) | mark\.(?:skip|skipif|xfail)
-    | skip(?:If|Unless|Test)\b | SkipTest\b | expectedFailure\b | unittest\.skip\b | __test__\s*=\s*False | collect_ignore\w*
-    | pytest_\w+\s*\( )"""
+    | skip(?:If|Unless|Test)\b | SkipTest\b | expectedFailure\b | unittest\.skip\b | __test__\s*=\s*False |
+    collect_ignore\w* | pytest_\w+\s*\( )"""
 )
 SETTINGS = re.compile(r"(?i)^(?:tool[.:])?(?:pytest|coverage|unittest|nose|tox|hatch\.envs)")
 

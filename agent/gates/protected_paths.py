@@ -9,7 +9,10 @@ from agent.types import GateResult
 
 NAME = "protected-paths"
 
-_FOLDERS = r"\.git|\.github|\.gitlab|\.gitea|\.forgejo|\.circleci|\.buildkite|\.husky|\.githooks|\.woodpecker|\.codeagent"
+_FOLDERS = (
+    r"\.git|\.github|\.gitlab|\.gitea|\.forgejo|\.circleci|\.buildkite|\.woodpecker"
+    r"|\.husky|\.githooks|\.codeagent"
+)
 _FILES = "|".join(
     [
         r"action\.ya?ml",

@@ -1,4 +1,5 @@
-"""What the search writes into the journal: enough to draw the tree, to replay it and to learn from it (F1, F2)."""
+"""What the search writes into the journal: enough to draw the tree, to replay it and to learn from it (F1,
+F2)."""
 
 from __future__ import annotations
 

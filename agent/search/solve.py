@@ -36,7 +36,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the search is tied to. ``tick`` looks at clock and cancellation; ``confirm`` proves a state apart."""
+    """What the search is tied to. ``tick`` looks at clock and cancellation; ``confirm`` proves a state
+    apart."""
 
     journal: Journal
     tick: Callable[[int], None]
@@ -89,7 +90,8 @@ def top_k(proposals: Iterable[Action], k: int, proposed: frozenset[str] = frozen
 
 
 def _consider(tree: Tree, node: Node, actions: Sequence[Action], parts: Parts) -> Iterator[Transition]:
-    """Plan and decide, one proposal after the other, as long as the budget lasts; apply what is to be used."""
+    """Plan and decide, one proposal after the other, as long as the budget lasts; apply what is to be
+    used."""
     for action in actions:
         if tree.cut_short is not None:
             return
@@ -114,7 +116,8 @@ def _apply(tree: Tree, node: Node, plan: Plan, step: Transition, executor: Execu
 def _execute(
     tree: Tree, node: Node, considered: Sequence[Transition], parts: Parts, around: Surroundings
 ) -> tuple[Node, ...]:
-    """Measure the states that were reached, all at once, and hang them into the tree in order of their scores."""
+    """Measure the states that were reached, all at once, and hang them into the tree in order of their
+    scores."""
     reached = [step.after for step in considered if step.after is not None]
     measured = iter(parts.executor.measure(reached))
     children = []
@@ -130,7 +133,8 @@ def _execute(
 
 
 def _reflect(tree: Tree, child: Node, parts: Parts, around: Surroundings) -> Proof | None:
-    """Self-feedback on what was reached: prove it, or explain its failures and decide whether to go deeper."""
+    """Self-feedback on what was reached: prove it, or explain its failures and decide whether to go
+    deeper."""
     results, step = child.state.results, child.transition
     assert results is not None
     assert step is not None

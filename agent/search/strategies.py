@@ -1,7 +1,7 @@
 """Which node to visit next: four ways to walk the same tree (D2, D6, J7 to J10).
 
-All are deterministic: what ties is decided by the order of creation. A node may be visited again: it then takes up the
-next K proposals of its state, until its policy has none left and the search closes it.
+All are deterministic: what ties is decided by the order of creation. A node may be visited again: it then
+takes up the next K proposals of its state, until its policy has none left and the search closes it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The search tree: the one object of a run that changes.
 
-Circles are states of the code, triangles the tests that they carry (D1); a node is a state that was reached and measured.
-Every change goes through a method of :class:`Tree`; strategies and parts only read.
+Circles are states of the code, triangles the tests that they carry (D1); a node is a state that was reached
+and measured. Every change goes through a method of :class:`Tree`; strategies and parts only read.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class Tree:
         self._steps = 0
         self._improved_at = 0
 
-    # --- What can be asked --------------------------------------------------------------------------------------
+    # --- What can be asked
+    # --------------------------------------------------------------------------------------
 
     @property
     def spend(self) -> Spend:
@@ -110,7 +111,8 @@ class Tree:
             context=self.context, state=node.state, depth=node.depth, notes=node.notes, proposed=node.proposed
         )
 
-    # --- What can be changed ------------------------------------------------------------------------------------
+    # --- What can be changed
+    # ------------------------------------------------------------------------------------
 
     def visit(self, node: Node) -> View:
         """One more iteration, at this node (U16)."""

@@ -1,0 +1,47 @@
+"""A state that passes is proven apart: everything again, in sandboxes of its own, and then the gates."""
+
+from __future__ import annotations
+
+from agent.executor import Bench, selection
+from agent.gates import Evidence, SizeCap, check_all
+from agent.protocols import Context
+from agent.types import Proof, State
+
+ASK_AGAIN = 25  # more tests than that did not become flaky all at once
+ASKED = (1, 2)  # attempts
+
+
+def confirm(state: State, context: Context, bench: Bench, *, cap: SizeCap, links: frozenset[str]) -> Proof:
+    """The evidence for a state and the verdict of every gate about it."""
+    chosen, base = selection(state.tests), State(tests=state.tests)
+    red, green, after = bench.reports(
+        [
+            bench.run(base, chosen, fresh=True, label="proof: new tests on base"),
+            bench.run(state, chosen, fresh=True, label="proof: new tests with the patch"),
+            bench.run(state, (), fresh=True, label="proof: whole suite with the patch"),
+        ]
+    )
+    evidence = Evidence(
+        source=context.source,
+        patch=state.patch,
+        tests=state.tests,
+        baseline=context.baseline,
+        red=red,
+        green=green,
+        after=after,
+        flaky=_flaky(sorted(context.baseline.passing - after.passing), bench),
+        links=links,
+        cap=cap,
+    )
+    return Proof(red=red, green=green, after=after, baseline=context.baseline, gates=check_all(evidence))
+
+
+def _flaky(worse: list[str], bench: Bench) -> frozenset[str]:
+    """Of the tests that got worse, those that fail on base too when they are asked again."""
+    if not worse or len(worse) > ASK_AGAIN:
+        return frozenset()
+    runs = [
+        bench.run(State(), tuple(worse), fresh=True, attempt=attempt, label="proof: flaky on base?")
+        for attempt in ASKED
+    ]
+    return frozenset().union(*(report.failing for report in bench.reports(runs))) & frozenset(worse)

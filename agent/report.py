@@ -1,0 +1,156 @@
+"""From the end of a search to the Outcome that is shown: what was found, or what was tried and what would
+help."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from agent.codec import encode
+from agent.protocols import JsonObject
+from agent.rationale import attempts, rationale
+from agent.search.solve import Search
+from agent.search.tree import Tree
+from agent.types import Baseline, Outcome, Solved, Spend, State, StopReason, Unrunnable, Unsolved
+from sandbox.environments import BuildFailed, Undetected
+from sandbox.suites.table import NoSuite
+
+OUTPUT = 8000  # characters of a failed build's or suite's output that are kept
+
+
+def conclude(search: Search, baseline: Baseline) -> Outcome:
+    """The Outcome of a search that ended by itself or by a cap."""
+    tree, solution, proof = search.tree, search.solution, search.proof
+    if solution is not None and proof is not None:
+        return Solved(
+            patch=solution.state.patch,
+            tests=solution.state.tests,
+            proof=proof,
+            rationale=rationale(tree, solution, proof),
+            spend=tree.spend,
+        )
+    reproduced = tree.reproduced
+    results = reproduced.state.results if reproduced is not None else None
+    return Unsolved(
+        stop=search.stop,
+        summary=_summary(search.stop, tree),
+        reproduction=reproduced.state.tests if reproduced is not None else (),
+        red=results.generated if results is not None else None,
+        attempts=attempts(tree),
+        advice=_advice(search.stop),
+        baseline=baseline,
+        spend=tree.spend,
+    )
+
+
+def given_not_reproduced(root: State, baseline: Baseline, spend: Spend) -> Unsolved:
+    """The test that came with the task says nothing is wrong, or cannot run."""
+    results = root.results
+    remark = results.remark if results is not None else "it did not run"
+    return Unsolved(
+        stop=StopReason.NOT_REPRODUCED,
+        summary=f"The test that was given does not fail on the base commit: {remark}.",
+        reproduction=(),
+        red=results.generated if results is not None else None,
+        attempts=(),
+        advice=("Check that the test is meant for this commit and fails there when it is run by hand.",),
+        baseline=baseline,
+        spend=spend,
+    )
+
+
+def cancelled_early(spend: Spend) -> Unsolved:
+    return Unsolved(
+        stop=StopReason.CANCELLED,
+        summary="The run was cancelled before the search began.",
+        reproduction=(),
+        red=None,
+        attempts=(),
+        advice=(),
+        baseline=None,
+        spend=spend,
+    )
+
+
+def unrunnable(found: BuildFailed | Undetected | NoSuite, seconds: float) -> Unrunnable:
+    """No environment or no suite."""
+    spend = Spend(seconds=seconds)
+    match found:
+        case Undetected(reason=reason):
+            advice = (
+                "Only Python repositories can be worked on so far: a pyproject.toml, setup.py or .py files.",
+            )
+            return Unrunnable(reason=reason, advice=advice, spend=spend)
+        case BuildFailed(reason=reason, output=output, advice=advice):
+            return Unrunnable(reason=reason, advice=advice, output=output[-OUTPUT:], spend=spend)
+        case NoSuite(reason=reason):
+            advice = ("Add tests that pytest or unittest finds, or name a test command.",)
+            return Unrunnable(reason=reason, advice=advice, spend=spend)
+        case _:
+            assert_never(found)
+
+
+def no_tests(baseline: Baseline, spend: Spend) -> Unrunnable:
+    """The suite ran and told nothing: there is nothing to protect a patch from breaking."""
+    return Unrunnable(
+        reason=f"no test ran on the base commit: {baseline.problem or 'none was found'}",
+        advice=("Make the suite run on the base commit, or name a test command that does.",),
+        spend=spend,
+    )
+
+
+def summary(outcome: Outcome) -> JsonObject:
+    """The last note of every journal."""
+    match outcome:
+        case Solved():
+            found: JsonObject = {
+                "patch": outcome.patch.digest,
+                "tests": [test.path for test in outcome.tests],
+                "gates": [encode(gate) for gate in outcome.proof.gates],
+            }
+        case Unsolved():
+            found = {"summary": outcome.summary}
+        case Unrunnable():
+            found = {"reason": outcome.reason}
+        case _:
+            assert_never(outcome)
+    return {"stop": outcome.stop.value, "spend": encode(outcome.spend), **found}
+
+
+def _summary(stop: StopReason, tree: Tree) -> str:
+    tried = f"{len(tree.nodes) - 1} states were measured in {tree.spend.iterations} iterations"
+    match stop:
+        case StopReason.NOT_REPRODUCED:
+            why = "no test made from the issue fails on base for the stated reason"
+            return f"Could not reproduce: {why}; {tried}."
+        case StopReason.GATES:
+            return f"Patches were found that pass the tests, but no gate let them through; {tried}."
+        case StopReason.EXHAUSTED:
+            return f"The problem is reproduced, but nothing that was tried repairs it; {tried}."
+        case StopReason.CANCELLED:
+            return f"The run was cancelled; {tried}."
+        case _:
+            found = "reproduced" if tree.reproduced is not None else "not reproduced"
+            return f"Stopped by the {stop.value}; the problem is {found}, not repaired; {tried}."
+
+
+def _advice(stop: StopReason) -> tuple[str, ...]:
+    match stop:
+        case StopReason.NOT_REPRODUCED:
+            return (
+                "Show in the issue what to call, what comes out and what should come out, as code.",
+                "Or hand in a failing test.",
+            )
+        case StopReason.GATES:
+            return ("Read the refused patches: one may be right and only too large or in a protected place.",)
+        case StopReason.CANCELLED:
+            return ()
+        case StopReason.EXHAUSTED:
+            return (
+                "Name in the issue the function or file that is at fault.",
+                "A change of several places or new behaviour needs a language model or a person.",
+            )
+        case _:
+            return (
+                "Allow more iterations, steps or time.",
+                "Name in the issue the function or file at fault.",
+            )

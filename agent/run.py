@@ -1,0 +1,216 @@
+"""One run, from a checked-out tree to an Outcome: environment, baseline, search, proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from agent.baseline import measure_baseline
+from agent.codec import decode, encode, encode_fields
+from agent.confirm import confirm
+from agent.effects import Clock, JournaledRunner, SandboxPool, tick
+from agent.errors import Cancelled, JournalDiverged
+from agent.executor import Bench, SandboxExecutor
+from agent.gates import SizeCap
+from agent.journal import FileJournal
+from agent.protocols import (
+    Context,
+    DecisionModel,
+    Feedback,
+    Journal,
+    Planner,
+    Policy,
+    Progress,
+    SearchStrategy,
+)
+from agent.report import cancelled_early, conclude, given_not_reproduced, no_tests, summary, unrunnable
+from agent.search.solve import Parts, Surroundings, solve
+from agent.search.strategies import STRATEGIES, HybridDepthFirst
+from agent.source import HostTree, RecordedTree
+from agent.types import Baseline, Budget, Outcome, Proof, State, Task
+from agent.workbench import JournaledWorkbench, RepositoryWorkbench, Workbench
+from sandbox import Limits, Sandbox, Sandboxes
+from sandbox.environments import Environment
+from sandbox.suites.table import NoSuite
+from sandbox.suites.types import Suite
+
+PATIENCE = 20.0  # seconds; starting an interpreter and importing a large package on a busy machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a run is bound to from its first moment on; a resumed run takes it from its journal."""
+
+    task: Task
+    budget: Budget
+    limits: Limits
+    suite_limits: Limits
+    cap: SizeCap
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What a run works with. ``limits`` cap a run of chosen tests, ``suite_limits`` one of the whole
+    suite."""
+
+    sandboxes: Sandboxes
+    cache: Path  # of built environments
+    policy: Policy
+    planner: Planner
+    decision: DecisionModel
+    feedback: Feedback
+    strategy: SearchStrategy = field(default_factory=HybridDepthFirst)
+    workers: int = 2
+    limits: Limits = field(default_factory=lambda: Limits(seconds=120))
+    suite_limits: Limits = field(default_factory=lambda: Limits(seconds=900))
+    cap: SizeCap = field(default_factory=SizeCap)
+
+
+def silent(phase: str, detail: str = "", *, done: int = 0, total: int = 0) -> None:
+    """Progress for nobody."""
+
+
+def repair(
+    task: Task,
+    tree: Path,
+    services: Services,
+    journal: Journal,
+    *,
+    budget: Budget | None = None,
+    progress: Progress = silent,
+    cancelled: Callable[[], bool] = lambda: False,
+    workbench: Workbench | None = None,
+) -> Outcome:
+    """Solve a task over a checked-out tree (no ``.git``), or say why not.
+
+    Called again with the journal of a killed run it goes on where that one was. ``cancelled`` is asked from
+    several threads; a run that was cancelled stays so in its journal. ``workbench`` replaces how
+    environments are made.
+    """
+    settings = _settle(journal, task, services, budget or Budget())
+    bench = workbench or RepositoryWorkbench(
+        tree, services.sandboxes, services.cache, limits=services.limits, test_command=task.test_command
+    )
+    run = _Run(settings=settings, services=services, journal=journal, progress=progress, cancelled=cancelled)
+    outcome = run.outcome(tree, bench)
+    journal.note("outcome", summary(outcome))
+    return outcome
+
+
+def _settle(journal: Journal, task: Task, services: Services, budget: Budget) -> Settings:
+    wanted = Settings(
+        task=task,
+        budget=budget,
+        limits=services.limits,
+        suite_limits=services.suite_limits,
+        cap=services.cap,
+        strategy=services.strategy.name,
+    )
+    answer = journal.effect("settings", {}, lambda: {"settings": encode(wanted)})
+    settings = decode(Settings, answer["settings"])
+    if settings.task != task:
+        raise JournalDiverged("the journal is that of another task; give this run a journal of its own")
+    return settings
+
+
+def open_journal(path: Path, *, run: str, task: Task) -> FileJournal:
+    """The journal of a task's run, new or to go on with; raises as agent.journal.FileJournal does."""
+    return FileJournal(path, run=run, task=encode_fields(task))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """The steps of a run, with what they share."""
+
+    settings: Settings
+    services: Services
+    journal: Journal
+    progress: Progress
+    cancelled: Callable[[], bool]
+    clock: Clock = field(default_factory=Clock)
+
+    def outcome(self, tree: Path, workbench: Workbench) -> Outcome:
+        self.progress("source", "reading the repository")
+        source = RecordedTree(self.journal, cache(lambda: HostTree(tree)))
+        self.progress("environment", "detecting and building")
+        ground = JournaledWorkbench(self.journal, workbench, self.clock, self.progress)
+        if not isinstance(ground.prepared, Environment):
+            return unrunnable(ground.prepared, self.clock.seen)
+        suite = ground.suite()
+        if isinstance(suite, NoSuite):
+            return unrunnable(suite, self.clock.seen)
+        verified = cache(source.verify)
+
+        def open_sandbox() -> AbstractContextManager[Sandbox]:
+            verified()  # only now: a replay has no tree, and needs none
+            return ground.open()
+
+        with SandboxPool(open_sandbox, workers=self.services.workers, cancelled=self.cancelled) as pool:
+            runner = JournaledRunner(
+                self.journal,
+                pool,
+                self.clock,
+                identity={"environment": ground.prepared.key, "tree": source.digest},
+            )
+            try:
+                return self._work(source, ground.prepared, suite, runner)
+            except Cancelled:
+                return cancelled_early(runner.meter.spend)
+
+    def _work(
+        self, source: RecordedTree, environment: Environment, suite: Suite, runner: JournaledRunner
+    ) -> Outcome:
+        settings, task = self.settings, self.settings.task
+        self.progress("baseline", "running the suite twice")
+        baseline, suite = measure_baseline(runner, suite, settings.suite_limits)
+        if not baseline.passing | baseline.failing | baseline.flaky:
+            return no_tests(baseline, runner.meter.spend)
+        bench = Bench(
+            runner=runner, suite=suite, limits=_capped(settings, baseline), suite_limits=settings.suite_limits
+        )
+        context = Context(task=task, source=source, baseline=baseline, import_roots=environment.import_roots)
+        executor = SandboxExecutor(context, bench)
+        (root,) = executor.measure([State(tests=task.given_tests)])
+        if task.given_tests and not (root.results and root.results.reproduced):
+            return given_not_reproduced(root, baseline, runner.meter.spend)
+        search = solve(
+            context, root, self._parts(executor), settings.budget, self._around(context, bench, source)
+        )
+        return conclude(search, baseline)
+
+    def _parts(self, executor: SandboxExecutor) -> Parts:
+        services = self.services
+        return Parts(
+            policy=services.policy,
+            planner=services.planner,
+            decision=services.decision,
+            feedback=services.feedback,
+            executor=executor,
+            strategy=STRATEGIES.get(self.settings.strategy, services.strategy),
+        )
+
+    def _around(self, context: Context, bench: Bench, source: RecordedTree) -> Surroundings:
+        links = frozenset(source.links())
+
+        def prove(state: State) -> Proof:
+            self.progress("proof", "everything again in fresh sandboxes")
+            return confirm(state, context, bench, cap=self.settings.cap, links=links)
+
+        return Surroundings(
+            journal=self.journal,
+            tick=lambda iteration: tick(self.journal, self.clock, self.cancelled, iteration),
+            measured=lambda: bench.runner.meter.spend,
+            confirm=prove,
+            progress=self.progress,
+        )
+
+
+def _capped(settings: Settings, baseline: Baseline) -> Limits:
+    """A run of chosen tests may take a few times what the whole suite takes: a candidate that loops for ever
+    must not cost the cap of a suite each time."""
+    seconds = min(settings.limits.seconds, PATIENCE + 3 * baseline.seconds)
+    return replace(settings.limits, seconds=round(seconds, 1))

@@ -1,0 +1,145 @@
+"""Where a repository's tests can run: its environment, its suite, and sandboxes over both."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from agent.codec import decode, encode
+from agent.effects import Clock
+from agent.errors import JournalDiverged
+from agent.protocols import Journal, JsonObject, Progress
+from sandbox import Limits, Sandbox, Sandboxes, SandboxSpec
+from sandbox.environments import BuildFailed, Environment, Undetected, build, detect
+from sandbox.suites.command_suite import CommandSuite
+from sandbox.suites.pytest_suite import PytestSuite
+from sandbox.suites.table import NoSuite, detect_suite
+from sandbox.suites.unittest_suite import UnittestSuite
+
+Prepared = Environment | BuildFailed | Undetected
+Runner = PytestSuite | UnittestSuite | CommandSuite
+Detected = Runner | NoSuite
+
+
+class Workbench(Protocol):
+    """Prepared once per run; every sandbox of the run is opened through it."""
+
+    def prepare(self, progress: Progress) -> Prepared:
+        """Detect and build the environment. Dear the first time, quick when it is cached."""
+        ...
+
+    def suite(self, environment: Environment) -> Detected:
+        """How the repository's tests are run. Pure over the tree."""
+        ...
+
+    def open(self, environment: Environment) -> AbstractContextManager[Sandbox]:
+        """A sandbox over the tree with this environment. Raises sandbox.SandboxError."""
+        ...
+
+
+class RepositoryWorkbench:
+    """The Workbench over a checked-out tree."""
+
+    def __init__(
+        self,
+        tree: Path,
+        sandboxes: Sandboxes,
+        cache: Path,
+        *,
+        limits: Limits,
+        test_command: tuple[str, ...] = (),
+        label: str = "run",
+    ) -> None:
+        self._tree = tree
+        self._test_command = test_command
+        self._sandboxes = sandboxes
+        self._cache = cache
+        self._limits = limits
+        self._label = label
+
+    def prepare(self, progress: Progress) -> Prepared:
+        recipe = detect(self._tree)
+        if isinstance(recipe, Undetected):
+            return recipe
+        return build(
+            recipe,
+            self._tree,
+            self._sandboxes,
+            self._cache,
+            progress=progress,
+        )
+
+    def suite(self, environment: Environment) -> Detected:
+        found = detect_suite(self._tree, environment, self._test_command)
+        if isinstance(found, Runner | NoSuite):
+            return found
+        raise TypeError(f"{type(found).__name__} is missing from agent.workbench.Runner")
+
+    def open(self, environment: Environment) -> AbstractContextManager[Sandbox]:
+        spec = SandboxSpec(
+            tree=self._tree, environment=environment.directory, limits=self._limits, label=self._label
+        )
+        return self._sandboxes.open(spec)
+
+
+class JournaledWorkbench:
+    """What was prepared is recorded; the directory itself is looked up, or built again, when a sandbox needs
+    it.
+
+    So a replay needs no environment, and a resume survives a cache that was emptied meanwhile.
+    """
+
+    def __init__(self, journal: Journal, bench: Workbench, clock: Clock, progress: Progress) -> None:
+        self._journal = journal
+        self._bench = bench
+        self._progress = progress
+        self._here: Environment | None = None
+        self._guard = threading.Lock()
+        answer = journal.effect("environment", {}, lambda: self._prepare(clock))
+        seconds = answer["clock"]
+        assert isinstance(seconds, int | float)
+        clock.saw(seconds)
+        self.prepared = decode(_Preparation, answer["preparation"]).prepared
+
+    def suite(self) -> Detected:
+        def perform() -> JsonObject:
+            return {"detection": encode(_Detection(detected=self._bench.suite(self._environment())))}
+
+        return decode(_Detection, self._journal.effect("suite", {}, perform)["detection"]).detected
+
+    def open(self) -> AbstractContextManager[Sandbox]:
+        return self._bench.open(self._environment())
+
+    def _prepare(self, clock: Clock) -> JsonObject:
+        prepared = self._bench.prepare(self._progress)
+        if isinstance(prepared, Environment):
+            self._here = prepared
+            prepared = replace(prepared, directory=Path())  # a place on this machine is no fact of the run
+        return {"preparation": encode(_Preparation(prepared=prepared)), "clock": clock.now()}
+
+    def _environment(self) -> Environment:
+        """As it is on this machine now; several threads may open sandboxes."""
+        with self._guard:
+            if self._here is None:
+                self._here = self._again()
+            return self._here
+
+    def _again(self) -> Environment:
+        prepared = self._bench.prepare(self._progress)
+        match prepared, self.prepared:
+            case Environment(key=now), Environment(key=recorded) if now == recorded:
+                return prepared
+        raise JournalDiverged("the environment can no longer be built as it was when this journal was begun")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Preparation:
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Detection:
+    detected: Detected
