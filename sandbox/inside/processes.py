@@ -1,0 +1,138 @@
+"""What the runner does to itself, to other processes and to what they may leave in the kernel."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import time
+from collections.abc import Collection
+
+PR_SET_DUMPABLE = 4
+IPC_RMID = 0
+OOM_PREFERENCE = b"500"
+"""Commands are killed for lack of memory before the runner is."""
+
+OOM_COUNTERS = (
+    "/run/limits/oom",  # bubblewrap: the host shows the counter of the cgroup here
+    "/sys/fs/cgroup/memory.events",  # Docker, cgroup v2
+    "/sys/fs/cgroup/memory/memory.oom_control",  # Docker, cgroup v1
+)
+
+
+def protect() -> None:
+    """Make this process unreadable and untraceable for others of its user.
+
+    Being not dumpable closes ``ptrace``, ``process_vm_writev``, ``pidfd_getfd`` and ``/proc/<pid>/{mem,fd}``.
+    """
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE)")
+
+
+def limit(processes: int, file_bytes: int, address_bytes: int) -> None:
+    """Limits that the runner and all that it starts share; 0 is none."""
+    wanted = (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, file_bytes or resource.RLIM_INFINITY),
+        (resource.RLIMIT_NPROC, processes or resource.RLIM_INFINITY),
+        (resource.RLIMIT_AS, address_bytes or resource.RLIM_INFINITY),
+    )
+    for name, value in wanted:
+        _, hard = resource.getrlimit(name)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        if value != resource.RLIM_INFINITY:
+            resource.setrlimit(name, (value, value))
+
+
+def prefer_to_kill(pid: int) -> None:
+    try:
+        with open(f"/proc/{pid}/oom_score_adj", "wb", buffering=0) as stream:
+            stream.write(OOM_PREFERENCE)
+    except OSError:  # it is gone already
+        return
+
+
+def memory_kills() -> int:
+    """How often a process of this sandbox was killed for lack of memory so far."""
+    for path in OOM_COUNTERS:
+        try:
+            with open(path, "rb") as stream:
+                for line in stream:
+                    name, _, value = line.partition(b" ")
+                    if name == b"oom_kill":
+                        return int(value)
+        except OSError:
+            continue
+    return 0
+
+
+def resident_bytes() -> int:
+    """Memory of all processes in this namespace together, shared pages counted once for each."""
+    pages = 0
+    for pid in _pids():
+        try:
+            with open(f"/proc/{pid}/statm", "rb", buffering=0) as stream:
+                pages += int(stream.read().split()[1])
+        except (OSError, IndexError):
+            continue
+    return pages * resource.getpagesize()
+
+
+def kill_others(keep: Collection[int]) -> bool:
+    """Kill every process of this namespace but the first, this one and ``keep``. False: some survived.
+
+    A fork bomb can outrun a loop over ``/proc``; ``kill(-1)`` cannot be outrun, but spares nothing of
+    ``keep``.
+    """
+    spared = {1, os.getpid(), *keep}
+    for attempt in range(200):
+        alive = [pid for pid in _pids() if pid not in spared and _state(pid) not in ("Z", "X", "")]
+        if not alive:
+            return True
+        if attempt < 3:
+            for pid in alive:
+                _kill(pid)
+        else:
+            _kill(-1)
+        time.sleep(0 if attempt < 3 else 0.01)
+    return False
+
+
+def remove_ipc() -> None:
+    """System V objects and POSIX queues outlive the processes that made them."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for kind in ("shm", "sem", "msg"):
+        try:
+            with open(f"/proc/sysvipc/{kind}", "rb") as stream:
+                rows = stream.read().splitlines()[1:]
+        except OSError:  # a kernel without them
+            continue
+        for row in rows:
+            number = int(row.split()[1])
+            if kind == "shm":
+                libc.shmctl(number, IPC_RMID, None)
+            elif kind == "sem":
+                libc.semctl(number, 0, IPC_RMID)
+            else:
+                libc.msgctl(number, IPC_RMID, None)
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _state(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as stream:
+            text = stream.read()
+    except OSError:
+        return ""
+    return text[text.rindex(b")") + 2 :][:1].decode("ascii")
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
