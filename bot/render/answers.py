@@ -126,10 +126,11 @@ def cancelled(facts: RunFacts) -> str:
     return sections("**Stopped,** because somebody asked me to.", _again(facts), run_line(facts))
 
 
-def failed(facts: RunFacts) -> str:
-    """No reason is given: it would be a stack trace, which helps nobody here and may say too much."""
+def failed(facts: RunFacts, reason: str) -> str:
+    """One line; a stack trace would help nobody here and may say too much."""
     return sections(
-        f"**Something in me broke,** and I gave up. The operator finds out why under run `{facts.run_id}`.",
+        f"**I could not go on** and gave up: {code(reason, 400)}",
+        f"The operator finds more in the log, under run `{facts.run_id}`.",
         _again(facts),
         run_line(facts),
     )

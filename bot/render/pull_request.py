@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from agent.types import Solved
 from bot.render.parts import (
     RunFacts,
@@ -17,6 +19,7 @@ from bot.render.parts import (
 from bot.sanitize import capped, code, plain, prose
 
 RATIONALE_LIMIT = 8_000
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})", re.ASCII)
 OUTPUT_LIMIT = 8_000
 
 
@@ -28,7 +31,9 @@ def commit_message(facts: RunFacts, solved: Solved) -> str:
     """Plain text, and whatever it says in the words of others is inert here too."""
     paragraphs = "\n\n".join(plain(paragraph, 400) for paragraph in solved.rationale[:4])
     subject = f"Fix issue {facts.issue}: {plain(facts.title, 60)}"
-    return f"{subject}\n\n{paragraphs}\n\nFixes #{facts.issue}\n"
+    trailer = f"Co-authored-by: {facts.sender} <{facts.sender}@users.noreply.github.com>\n"
+    named = trailer if _LOGIN.fullmatch(facts.sender) else ""
+    return f"{subject}\n\n{paragraphs}\n\nFixes #{facts.issue}\n\n{named}"
 
 
 def pull_request_body(facts: RunFacts, solved: Solved) -> str:

@@ -1,0 +1,74 @@
+"""What a job needs of the world, as Protocols and one frozen value that the wiring (``bot.serve``) fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agent.journal import FileJournal
+from agent.protocols import Journal, JsonObject, Progress
+from agent.types import Outcome, Task
+from bot.checkout import Change, Checkout, Person
+from bot.forge import Forges, GitAccess
+from bot.repo_config import RepoConfig
+from bot.tree_export import Export
+
+
+class Repair(Protocol):
+    """The engine (``agent.run.repair``) with everything wired that does not change from job to job."""
+
+    def __call__(
+        self,
+        task: Task,
+        tree: Path,
+        journal: Journal,
+        *,
+        config: RepoConfig,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+    ) -> Outcome: ...
+
+
+class Git(Protocol):
+    """What is used of ``bot.checkout.Checkouts``."""
+
+    def clone(self, access: GitAccess, sha: str, directory: Path) -> Checkout: ...
+
+    def export(self, checkout: Checkout, directory: Path) -> Export: ...
+
+    def commit(self, checkout: Checkout, change: Change) -> str: ...
+
+    def push(
+        self, checkout: Checkout, access: GitAccess, sha: str, branch: str, expected: str | None
+    ) -> None: ...
+
+    def remote_branch(self, checkout: Checkout, access: GitAccess, branch: str) -> str | None: ...
+
+
+class OpenJournal(Protocol):
+    def __call__(self, path: Path, *, run: str, task: JsonObject) -> AbstractContextManager[Journal]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """``run_url`` gives the address of a run's page (empty: there is none). ``answer_refused`` says whether
+    somebody who may not ask is told so; by default nothing happens. ``wait`` sleeps so many seconds."""
+
+    forges: Forges
+    git: Git
+    repair: Repair
+    data: Path
+    clock: Callable[[], float]
+    wait: Callable[[float], None]
+    identity: Person
+    redact: Callable[[str], str]
+    run_url: Callable[[str], str] = lambda _run: ""
+    open_journal: OpenJournal = FileJournal
+    answer_refused: bool = False
+    max_starts: int = 20
+
+    def run_directory(self, job_id: str) -> Path:
+        return self.data / "runs" / job_id

@@ -1,0 +1,201 @@
+"""One run and its effects on GitHub: each is performed once, and looks first for what a killed attempt made."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from agent.protocols import Journal, JsonObject
+from bot.checkout import Checkout
+from bot.forge import CheckRun, Forge, NewPullRequest
+from bot.names import Names
+from bot.ports import Ports
+from bot.progress import LiveProgress
+from bot.queue import Ending, Halt, Halted, Interrupted, JobResult, TaskRequest
+from bot.render import answers
+from bot.render.check import check_run
+from bot.render.parts import RunFacts
+from bot.repo_config import PATH as CONFIG_PATH
+
+CLOSED: Final = (
+    "Somebody closed the pull request that I opened for this issue, which I take for a no. Reopen it and set "
+    "the label on this issue again if I shall go on."
+)
+
+_HEAD: Final = re.compile(r"<!-- codeagent:head ([0-9a-f]{40,64}) -->")
+
+
+def head_marker(sha: str) -> str:
+    """Says in a pull request what was pushed last: anything else on its branch is somebody else's work."""
+    return f"\n<!-- codeagent:head {sha} -->\n"
+
+
+class Stopped(Exception):
+    """Somebody asked for the end of the job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What is known of the run, and its effects. Each effect is performed once and answered from the journal
+    afterwards; what is in the journal holds no token."""
+
+    job_id: str
+    request: TaskRequest
+    facts: RunFacts
+    names: Names
+    ports: Ports
+    forge: Forge
+    journal: Journal
+    halted: Halted = field(repr=False)
+
+    @property
+    def home(self) -> Path:
+        return self.ports.run_directory(self.job_id)
+
+    # --- the journal ---
+
+    def effect(self, kind: str, request: JsonObject, perform: Callable[[], JsonObject]) -> JsonObject:
+        return self.journal.effect(kind, request, perform)
+
+    def ask(self, kind: str, request: JsonObject, perform: Callable[[], str]) -> str:
+        """An effect whose answer is one text."""
+        return str(self.effect(kind, request, lambda: {"text": perform()})["text"])
+
+    def started_at(self) -> int:
+        """Seconds since 1970, the same however often the run is resumed: it is part of the commit id."""
+        answer = self.effect("clock.started", {}, lambda: {"seconds": int(self.ports.clock())})
+        return int(str(answer["seconds"]))
+
+    # --- the halt ---
+
+    def obey(self, *, interruption_only: bool = False) -> None:
+        match self.halted():
+            case Halt.INTERRUPTED:
+                raise Interrupted
+            case Halt.CANCELLED if not interruption_only:
+                raise Stopped
+            case _:
+                return
+
+    # --- what is learned on the way ---
+
+    def based_on(self, branch: str, sha: str) -> Run:
+        return replace(self, facts=replace(self.facts, base_branch=branch, base_sha=sha))
+
+    def named(self, names: Names) -> Run:
+        return replace(self, names=names)
+
+    def ended(self, ending: Ending, summary: str, pull_request: str = "") -> JobResult:
+        return JobResult(ending=ending, summary=self.text(summary), pull_request=pull_request)
+
+    def text(self, text: str) -> str:
+        return self.ports.redact(text)
+
+    # --- GitHub: asking ---
+
+    def permission(self) -> str:
+        return self.forge.permission(self.request.sender)
+
+    def default_branch(self) -> JsonObject:
+        branch = self.forge.default_branch()
+        return {} if branch is None else {"name": branch.name, "sha": branch.sha}
+
+    def repo_config(self) -> bytes | None:
+        """From the default branch only (threat 24)."""
+
+        def read() -> JsonObject:
+            content = self.forge.read_file(CONFIG_PATH, self.facts.base_sha)
+            return {"content": None if content is None else base64.b64encode(content).decode()}
+
+        answer = self.effect("github.read_file", {"path": CONFIG_PATH, "ref": self.facts.base_sha}, read)
+        content = answer["content"]
+        return None if content is None else base64.b64decode(str(content))
+
+    def closed_earlier(self) -> str:
+        """Why nothing is to be done, when somebody has turned the pull request for this issue down."""
+        found = self.forge.find_pull_request(self.names.branch, self.names.pull_request)
+        return CLOSED if found is not None and not found.open and not found.merged else ""
+
+    # --- GitHub: telling ---
+
+    def comment(self, body: str) -> str:
+        body = self.text(body)
+        number, marker = self.request.issue, self.names.comment
+        return self.ask(
+            "github.comment",
+            {"issue": number, "body": body},
+            lambda: self.forge.upsert_comment(number, marker, body),
+        )
+
+    def check(self, check: CheckRun) -> str:
+        check = self.redacted(check)
+        body: JsonObject = {
+            "external_id": check.external_id,
+            "head_sha": check.head_sha,
+            "title": check.title,
+            "summary": check.summary,
+            "conclusion": None if check.conclusion is None else check.conclusion.value,
+        }
+        return self.ask("github.check_run", body, lambda: self.forge.upsert_check_run(check))
+
+    def redacted(self, check: CheckRun) -> CheckRun:
+        return replace(check, title=self.text(check.title), summary=self.text(check.summary))
+
+    def live_progress(self) -> LiveProgress:
+        """Edits the same comment and check run; not an effect that is remembered."""
+
+        def show(phase: str, detail: str) -> None:
+            body = self.text(answers.progress(self.facts, phase, detail))
+            self.forge.upsert_comment(self.request.issue, self.names.comment, body)
+            self.forge.upsert_check_run(self.redacted(check_run(self.facts, self.names, phase, body)))
+
+        return LiveProgress(show=show, clock=self.ports.clock)
+
+    # --- GitHub: publishing ---
+
+    def push(self, checkout: Checkout, sha: str) -> str:
+        """Why not, or nothing when the branch is where it should be (threat 7)."""
+        if reason := self.closed_earlier():
+            return reason
+        branch, access = self.names.branch, self.forge.git_access()
+        found = self.ports.git.remote_branch(checkout, access, branch)
+        if found is not None and found != sha and found not in self.ours():
+            return (
+                f"Somebody has pushed commits to the branch `{branch}`. They were left alone; delete the "
+                "branch, or merge it, if I shall go on."
+            )
+        _remember(self.pushed, sha)
+        self.ports.git.push(checkout, access, sha, branch, found)
+        return ""
+
+    def ours(self) -> frozenset[str]:
+        """Every commit that this program has put on the branch."""
+        found = self.forge.find_pull_request(self.names.branch, self.names.pull_request)
+        said = _HEAD.findall(found.body) if found is not None else []
+        remembered = self.pushed.read_text().split() if self.pushed.exists() else []
+        return frozenset((*said, *remembered))
+
+    @property
+    def pushed(self) -> Path:
+        name = self.names.branch.replace("/", "-")
+        return self.ports.data / "pushed" / f"{self.request.repository_id}-{name}"
+
+    def open(self, new: NewPullRequest) -> str:
+        """The pull request's URL; nothing when somebody closed it in this very moment."""
+        if self.closed_earlier():
+            return ""
+        return self.forge.upsert_pull_request(new).url
+
+
+def _remember(path: Path, line: str) -> None:
+    """On disk before the push, so that no commit of ours is ever taken for somebody else's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
