@@ -23,7 +23,7 @@ LARGEST_REF: Final = 1024
 LARGEST_PACKED_REFS: Final = 256 << 20
 LARGEST_INDEX: Final = 512 << 20
 MOST_REFS: Final = 100_000
-_VALUE: Final = re.compile(rb"(ref: refs/[^\s]+|[0-9a-f]{40}|[0-9a-f]{64})\s*", re.ASCII)
+_VALUE: Final = re.compile(rb"(ref: refs/(?!\S*\.\.)\S+|[0-9a-f]{40}|[0-9a-f]{64})\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

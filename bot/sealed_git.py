@@ -194,10 +194,9 @@ class SealedGit:
                     env=sealed,
                     start_new_session=True,  # so that git-remote-https and the like die with it
                 )
-            except (GitCommandNotFound, OSError) as error:
-                raise CheckoutError(
-                    f"{call.shown} could not be started: {self.redact(str(error))[:500]}"
-                ) from error
+            except (GitCommandNotFound, OSError, ValueError) as error:  # ValueError: NUL in a word
+                reason = self.redact(str(error))[:500]
+                raise GitFailed(f"{call.shown} could not be started: {reason}", reason) from error
 
     def _variables(self, call: GitCall) -> dict[str, str]:
         ssh = "ssh" in call.transports
