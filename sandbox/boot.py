@@ -13,6 +13,7 @@ from sandbox.inside import wire
 UID = 1000
 HOME = "/home/agent"
 BASE = "/base"
+OWN_PROCESSES = 8  # init, runner, fork servers: they do not count against a command's limit
 SCRATCH = ("/tmp", HOME, "/dev/shm", "/dev/mqueue")
 """Emptied between runs when it exists."""
 

@@ -29,7 +29,6 @@ from sandbox.staging import stage
 INSTALL = "install bubblewrap: apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora)"
 HOST = "/h"  # where the outer bubblewrap shows the host's files to the inner one
 STAGE = "/t"  # where the outer bubblewrap lays the tmpfs
-OWN_PROCESSES = 8  # bubblewraps, runner and fork servers, which do not count against the command
 SHARED = {"workspace": "/workspace", "tmp": "/tmp", "home": boot.HOME, "shm": "/dev/shm"}
 TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "mime.types")
@@ -138,7 +137,7 @@ class BubblewrapSandboxes:
             group = None
             if self._groups is not None:
                 caps = cgroups.Caps(
-                    memory_bytes=memory, processes=limits.processes + OWN_PROCESSES, cpus=limits.cpus
+                    memory_bytes=memory, processes=limits.processes + boot.OWN_PROCESSES, cpus=limits.cpus
                 )
                 group = self._groups.make(caps)
                 undo.callback(group.remove)
@@ -268,6 +267,7 @@ class _Inside:
     def __init__(self, layout: Layout, group: cgroups.Group | None) -> None:
         self._group = group
         self._closed = False
+        self._kills = 0
         with ExitStack() as handed_over:
             files = {name: _memory_file(handed_over, text.encode()) for name, text in ACCOUNTS.items()}
             program = seccomp.program()
@@ -309,8 +309,11 @@ class _Inside:
         if self._group is not None:
             self._group.remove()
 
-    def memory_kills(self) -> int:
-        return 0 if self._group is None else self._group.memory_kills()
+    def mark(self) -> None:
+        self._kills = 0 if self._group is None else self._group.memory_kills()
+
+    def ran_out_of_memory(self) -> bool:
+        return self._group is not None and self._group.memory_kills() > self._kills
 
     def complaint(self) -> str:
         assert self._keeper.stderr is not None

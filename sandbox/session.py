@@ -39,8 +39,12 @@ class Inside(Protocol):
         """Kill, and remove everything that it was made of."""
         ...
 
-    def memory_kills(self) -> int:
-        """How often a process of it was killed for lack of memory, as the host sees it."""
+    def mark(self) -> None:
+        """A command begins: :meth:`ran_out_of_memory` means since now."""
+        ...
+
+    def ran_out_of_memory(self) -> bool:
+        """Whether a process of it was killed for lack of memory, as the host sees it. Asked after a death."""
         ...
 
     def complaint(self) -> str:
@@ -110,7 +114,7 @@ class Session:
         if "unfit" in answer.header:
             raise SandboxError(str(answer.header["unfit"])[:500])
         began = time.monotonic()
-        kills = inside.memory_kills()
+        inside.mark()
         try:
             answer = inside.channel.receive(
                 began + limits.seconds + GRACE_SECONDS,
@@ -122,7 +126,7 @@ class Session:
         except (Gone, Late) as ending:
             self._check_open()
             seconds = time.monotonic() - began
-            died_of_memory = inside.memory_kills() > kills
+            died_of_memory = inside.ran_out_of_memory()
             complaint = inside.complaint()
             self._discard()
             if complaint:  # only the runner itself can write there
