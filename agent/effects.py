@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -32,7 +33,7 @@ class Run:
     ``label`` says in the record what it was for."""
 
     command: Command
-    overlay: Overlay = EMPTY
+    overlay: Overlay = field(default_factory=dict)
     attempt: int = 0
     fresh: bool = False
     label: str = ""
@@ -269,9 +270,15 @@ class JournaledRunner:
 def overlay_digest(overlay: Overlay) -> str:
     whole = hashlib.sha256()
     for path, content in sorted(overlay.items()):
-        body = b"-" if content is None else b"+" + content
-        whole.update(path.encode("utf-8", "surrogatepass") + b"\0" + hashlib.sha256(body).digest())
+        body = b"-" if content is None else _content_digest(content)
+        whole.update(path.encode("utf-8", "surrogatepass") + b"\0" + body)
     return whole.hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _content_digest(content: bytes) -> bytes:
+    """Most of an overlay is the same in every run: the runner's files, what the build generated."""
+    return hashlib.sha256(content).digest()
 
 
 def tick(journal: Journal, clock: Clock, cancelled: Callable[[], bool], iteration: int) -> None:

@@ -6,8 +6,9 @@ alone, so a state has the same results whenever and wherever it is measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import assert_never
 
 from agent.affected import affected_tests
@@ -40,6 +41,10 @@ class Bench:
     limits: Limits  # of a run of chosen tests
     suite_limits: Limits  # of a run of the whole suite
 
+    @cached_property
+    def overlay(self) -> Mapping[str, bytes]:
+        return self.suite.overlay
+
     def run(
         self,
         state: State,
@@ -54,7 +59,7 @@ class Bench:
         limits = self.limits if select else self.suite_limits
         return Run(
             command=self.suite.command(select, coverage=coverage, limits=limits),
-            overlay={**self.suite.overlay, **state.overlay},
+            overlay={**self.overlay, **state.overlay},
             attempt=attempt,
             fresh=fresh,
             label=label,

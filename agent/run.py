@@ -37,7 +37,7 @@ from sandbox.environments import Environment
 from sandbox.suites.table import NoSuite
 from sandbox.suites.types import Suite
 
-PATIENCE = 20.0  # seconds; starting an interpreter and importing a large package on a busy machine
+PATIENCE = 10.0  # seconds; starting an interpreter and importing a large package on a busy machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
