@@ -1,0 +1,124 @@
+"""The built-in decision model: use a plan or go on with the search; go deeper into a result or back (C6, U13)."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from agent.localize.files import is_test_path
+from agent.localize.traceback import frames
+from agent.protocols import View
+from agent.types import (
+    AddTests,
+    Decision,
+    EditLines,
+    Plan,
+    Results,
+    State,
+    Transition,
+    WriteFile,
+    WriteOutline,
+)
+
+ENOUGH_TESTS = 3  # files; each reproduces the issue by itself
+PROTECTED = (".github/", ".gitlab/", ".circleci/", ".git/")
+PROTECTED_NAMES = frozenset({"CODEOWNERS", "codeagent.yml", "conftest.py", "action.yml"})
+
+
+class BuiltinDecision:
+    """A :class:`agent.protocols.DecisionModel`; reasons are given in words."""
+
+    def decide(self, view: View, plan: Plan) -> Decision:
+        for step in plan.steps:
+            match step.operation:
+                case EditLines() | WriteFile() as edit:
+                    reason = _against_edit(view.state, edit)
+                case AddTests(tests=tests):
+                    reason = _against_tests(view.state, tuple(test.path for test in tests))
+                case WriteOutline(outline=outline):
+                    reason = "" if outline.targets else "the outline names no place to look at"
+                case _:
+                    reason = ""
+            if reason:
+                return Decision(use=False, reason=reason)
+        return Decision(use=True, reason="nothing speaks against measuring it")
+
+    def descend(self, view: View, transition: Transition) -> Decision:
+        before, after = transition.before, transition.after
+        if after is None or after.results is None:
+            return Decision(use=False, reason="nothing was measured")
+        results = after.results
+        if not after.patch.changes:
+            return _reproduction(before, after, results)
+        if results.passes:
+            return Decision(use=False, reason="all tests pass: there is nothing left to repair here")
+        if results.regressions:
+            return Decision(
+                use=False, reason=f"{len(results.regressions)} tests that passed on base fail now"
+            )
+        return _progress(view, before, results)
+
+
+def _against_edit(state: State, edit: EditLines | WriteFile) -> str:
+    path = PurePosixPath(edit.path)
+    if path.is_absolute() or ".." in path.parts:
+        return f"{edit.path} lies outside the repository"
+    if edit.path.startswith(PROTECTED) or path.name in PROTECTED_NAMES:
+        return f"{edit.path} is a protected file"
+    if is_test_path(edit.path) or any(test.path == edit.path for test in state.tests):
+        return f"{edit.path} is a test: a repair must not change what it is measured by"
+    if not state.tests:
+        return "no test reproduces the issue yet: there is nothing to measure a change by"
+    if isinstance(edit, EditLines) and edit.expected == edit.replacement:
+        return "the edit changes nothing"
+    return ""
+
+
+def _against_tests(state: State, paths: tuple[str, ...]) -> str:
+    if state.patch.changes:
+        return "the code is changed already: a test made now would not be seen to fail on base"
+    reproduced = state.results is not None and state.results.reproduced
+    if reproduced and len(state.tests) >= ENOUGH_TESTS:
+        return f"{len(state.tests)} tests reproduce the issue already"
+    if set(paths) <= {test.path for test in state.tests}:
+        return "these tests are there already"
+    return ""
+
+
+def _reproduction(before: State, after: State, results: Results) -> Decision:
+    if not results.reproduced:
+        return Decision(
+            use=False, reason=f"the issue is not reproduced: {results.remark or 'no test failed'}"
+        )
+    if after.outline is not None and before.outline != after.outline:
+        return Decision(use=True, reason="the outline says where to look")
+    return Decision(use=True, reason=f"the issue is reproduced: {results.remark or 'the test fails on base'}")
+
+
+def _progress(view: View, before: State, results: Results) -> Decision:
+    if before.results is None:
+        return Decision(use=False, reason="there is nothing to compare with")
+    if results.generated.problem:
+        return Decision(use=False, reason=f"the tests did not run to their end: {results.generated.problem}")
+    old, new = before.results.score, results.score
+    if new > old:
+        return Decision(use=True, reason=f"better than before: {new:.0%} of the tests pass, not {old:.0%}")
+    if new == old and _further(view, before.results, results):
+        return Decision(use=True, reason="the failing test gets further than before")
+    return Decision(use=False, reason="no better than before")
+
+
+def _further(view: View, before: Results, after: Results) -> bool:
+    """Every test that failed fails at a later line of its own file now."""
+    paths = frozenset(test.path for test in view.state.tests)
+    old, new = _test_lines(before, paths), _test_lines(after, paths)
+    return bool(old) and old.keys() == new.keys() and all(new[case] > old[case] for case in old)
+
+
+def _test_lines(results: Results, paths: frozenset[str]) -> dict[str, int]:
+    """Failing case → the line of the test file that it failed at."""
+    found = {}
+    for case in results.generated.cases:
+        if case.failing:
+            inside = frames(case.details, paths)
+            found[case.id] = inside[-1].line if inside else 0
+    return found

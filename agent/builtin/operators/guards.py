@@ -1,0 +1,200 @@
+"""A missing guard: None, empty, zero, negative or of another type is answered (or refused) before it does harm."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from agent.builtin.operators.base import Idea, Site
+from agent.builtin.operators.conditions import failing_atoms
+from agent.builtin.operators.results import COMPARISONS, early_returns
+from agent.builtin.operators.syntax import expression, negated
+from agent.builtin.vocabulary import BUILTIN_TYPES
+from agent.localize.failure import Failure, FailureKind
+
+NAME = "guards"
+
+Question = tuple[str, float]  # a condition under which the function should not go on, and its prior
+NO_ATTRIBUTE = re.compile(r"'(?P<owner>\w+)' object has no attribute '(?P<name>\w+)'")
+WORDS = {
+    "negativ": "< 0", "below": "< 0", "les": "< 0", "minu": "< 0", "zero": "== 0", "0": "== 0", "empty": "not ",
+    "blank": "not ", "nothing": "not ", "miss": "is None",
+}  # fmt: skip
+LITERALS = {
+    "None": "is None",
+    "0": "== 0",
+    "[]": "not ",
+    "{}": "not ",
+    "''": "not ",
+    '""': "not ",
+    "()": "not ",
+}
+
+
+def ideas(site: Site) -> Iterator[Idea]:
+    if site.crash is not None:
+        yield from _before_failure(site, site.crash)
+    if site.is_first and site.function is not None:
+        for failure in site.path_failures:
+            yield from _for_crash(site, failure)
+        if site.hints.expects(FailureKind.NOT_RAISED):
+            yield from _refusals(site)
+        if any(not failure.crashed for failure in site.hints.failures):
+            yield from _for_value(site)
+            yield from _same_object(site)
+
+
+def _guarded(site: Site, question: str, answer: str, prior: float, tag: str = "") -> Iterator[Idea]:
+    if isinstance(site.block, ast.stmt):
+        summary = f"insert `if {question}: {answer}` before line {site.line}"
+        yield from site.insert_before(site.block, [f"if {question}:", f"\t{answer}"], prior, summary, tag=tag)
+
+
+# --- at the failing statement --------------------------------------------------------------------------------
+
+
+def _before_failure(site: Site, crash: Failure) -> Iterator[Idea]:
+    leave = [("continue", 0.8)] if site.in_loop else []
+    questions: dict[str, float] = {}
+    for atom, prior, _ in failing_atoms(site, crash):
+        node = expression(atom)
+        if node is not None:
+            questions.setdefault(negated(node, atom), prior)
+    for name in site.used_names:
+        for question, prior in _crash_questions(site, crash, name):
+            questions.setdefault(question, prior * 0.8)
+    for question, prior in list(questions.items())[:6]:
+        for answer, weight in (*leave, *early_returns(site))[:4]:
+            yield from _guarded(site, question, answer, prior * weight)
+
+
+def _crash_questions(site: Site, crash: Failure, name: str) -> Iterator[Question]:
+    match crash.kind:
+        case FailureKind.NONE_USED:
+            yield f"{name} is None", 0.9
+            yield f"not {name}", 0.5
+        case FailureKind.INDEX | FailureKind.STOP:
+            yield f"not {name}", 0.8
+        case FailureKind.ZERO_DIVISION:
+            yield f"{name} == 0", 0.6
+            yield f"not {name}", 0.5
+        case FailureKind.NO_ATTRIBUTE | FailureKind.TYPE:
+            yield from _type_questions(site, crash, name)
+        case FailureKind.RECURSION:
+            yield f"not {name}", 0.3
+            yield f"{name} <= 0", 0.3
+        case FailureKind.CONVERSION | FailureKind.UNPACK | FailureKind.KEY:
+            yield f"not {name}", 0.4
+
+
+def _type_questions(site: Site, crash: Failure, name: str) -> Iterator[Question]:
+    """Types that have what was missing: the owner's own, the built-in ones, or whatever has the attribute."""
+    missing = NO_ATTRIBUTE.search(crash.message)
+    attribute = missing["name"] if missing else ""
+    if attribute and not any(
+        isinstance(node, ast.Attribute) and node.attr == attribute and site.text(node.value) == name
+        for node in site.crash_nodes(crash)
+    ):
+        return
+    if attribute:
+        for index, kind in enumerate(k for k in BUILTIN_TYPES if hasattr(k, attribute)):
+            yield f"not isinstance({name}, {kind.__name__})", 0.9 - 0.15 * min(index, 3)
+        yield f"not hasattr({name}, {attribute!r})", 0.5
+    owner = site.function.owner if site.function else None
+    if owner is not None:
+        defined = {node.name for node in owner.body if isinstance(node, ast.FunctionDef)}
+        yield f"not isinstance({name}, {owner.name})", 0.85 if attribute in defined or not attribute else 0.45
+        for base in owner.bases:
+            if isinstance(base, ast.Name | ast.Attribute):
+                yield f"not isinstance({name}, {ast.unparse(base)})", 0.4
+
+
+# --- at the top of the function ------------------------------------------------------------------------------
+
+
+def _for_crash(site: Site, failure: Failure) -> Iterator[Idea]:
+    used = site.crash_names(failure)
+    ordered = sorted(site.parameters[:6], key=lambda name: name not in used)
+    dunder = site.function is not None and site.function.name in COMPARISONS
+    for name in ordered:
+        weight = 1.0 if name in used else 0.45
+        for question, prior in _crash_questions(site, failure, name):
+            for answer, share in early_returns(site)[: 2 if dunder else 4]:
+                yield from _guarded(site, question, answer, prior * share * weight * (1.0 if dunder else 0.8))
+
+
+def _stated(site: Site, sign: str) -> float:
+    """How plainly issue and test speak of such a value."""
+    words, literals = set(site.hints.issue.words), site.hints.literals
+    spoken = any(WORDS.get(word) == sign for word in words)
+    given = any(LITERALS.get(text) == sign or (sign == "< 0" and text.startswith("-")) for text in literals)
+    return 1.0 if spoken and given else 0.8 if spoken or given else 0.3
+
+
+def _value_questions(site: Site) -> Iterator[Question]:
+    for index, name in enumerate(site.parameters[:4]):
+        for question, sign in (
+            (f"{name} < 0", "< 0"),
+            (f"not {name}", "not "),
+            (f"{name} == 0", "== 0"),
+            (f"{name} is None", "is None"),
+        ):
+            yield question, _stated(site, sign) * (1.0 - 0.15 * index)
+        yield f"{name} <= 0", 0.5 * _stated(site, "< 0")
+
+
+def _for_value(site: Site) -> Iterator[Idea]:
+    for question, prior in _value_questions(site):
+        for answer, share in early_returns(site)[:3]:
+            yield from _guarded(site, question, answer, 0.6 * prior * share)
+
+
+def _same_object(site: Site) -> Iterator[Idea]:
+    """Equality of two things: the same object is equal to itself."""
+    function = site.function
+    if function is None or len(function.parameters) != 2:
+        return
+    values = [
+        node.value for node in site.own_nodes if isinstance(node, ast.Return) and node.value is not None
+    ]
+    asks = any(
+        isinstance(value, ast.Compare | ast.BoolOp)
+        or (isinstance(value, ast.Constant) and isinstance(value.value, bool))
+        for value in values
+    )
+    if asks:
+        a, b = function.parameters
+        likely = any(word in function.name.lower() for word in ("eq", "same", "is_"))
+        yield from _guarded(site, f"{a} is {b}", "return True", 0.8 if likely else 0.3)
+        yield from _guarded(site, f"{a} == {b}", "return True", 0.25)
+
+
+def _refusals(site: Site) -> Iterator[Idea]:
+    for failure in site.hints.failures:
+        if failure.kind is FailureKind.NOT_RAISED:
+            raised = _raise_text(site, failure.exception)
+            for question, prior in _value_questions(site):
+                yield from _guarded(site, question, raised, prior)
+            for name, note in _annotated(site):
+                yield from _guarded(site, f"not isinstance({name}, {note})", raised, 0.4)
+
+
+def _raise_text(site: Site, exception: str) -> str:
+    """As the function, else the file, raises this exception; else with a plain message."""
+    for nodes in (site.own_nodes, ast.walk(site.file.tree)):
+        for node in nodes:
+            match node:
+                case ast.Raise(
+                    exc=ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str() as text)])
+                ):
+                    if name == exception:
+                        return f"raise {name}({text!r})"
+    return f'raise {exception}("invalid value")'
+
+
+def _annotated(site: Site) -> Iterator[tuple[str, str]]:
+    args = site.function.node.args if site.function else None
+    for arg in (*args.posonlyargs, *args.args) if args else ():
+        if isinstance(arg.annotation, ast.Name):
+            yield arg.arg, arg.annotation.id
