@@ -1,4 +1,4 @@
-"""One run and its effects on GitHub: each is performed once, and looks first for what a killed attempt made."""
+"""One run and its effects on GitHub: each is performed once, after a look for what a killed one made."""
 
 from __future__ import annotations
 
@@ -33,6 +33,31 @@ _HEAD: Final = re.compile(r"<!-- codeagent:head ([0-9a-f]{40,64}) -->")
 def head_marker(sha: str) -> str:
     """Says in a pull request what was pushed last: anything else on its branch is somebody else's work."""
     return f"\n<!-- codeagent:head {sha} -->\n"
+
+
+class UntilInterrupted:
+    """A journal for the engine, which records a wish to stop as it records everything else. A worker that
+    goes away is no such wish: what it cut short is not recorded, and another start performs it anew."""
+
+    def __init__(self, journal: Journal, halted: Halted) -> None:
+        self._journal = journal
+        self._halted = halted
+
+    def effect(self, kind: str, request: JsonObject, perform: Callable[[], JsonObject]) -> JsonObject:
+        def performed() -> JsonObject:
+            answer = perform()
+            self._check()
+            return answer
+
+        return self._journal.effect(kind, request, performed)
+
+    def note(self, kind: str, body: JsonObject) -> None:
+        self._check()
+        self._journal.note(kind, body)
+
+    def _check(self) -> None:
+        if self._halted() is Halt.INTERRUPTED:
+            raise Interrupted
 
 
 class Stopped(Exception):

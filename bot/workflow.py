@@ -33,7 +33,7 @@ from bot.render.check import check_run
 from bot.render.parts import RunFacts
 from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
 from bot.repo_config import RepoConfig, read_repo_config
-from bot.run import CLOSED, Run, Stopped, head_marker
+from bot.run import CLOSED, Run, Stopped, UntilInterrupted, head_marker
 
 __all__ = ["JOURNAL", "MAY_ASK", "Git", "OpenJournal", "Ports", "Repair", "run_job"]
 
@@ -115,7 +115,7 @@ def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
     outcome = run.ports.repair(
         _task(run, config),
         tree,
-        run.journal,
+        UntilInterrupted(run.journal, run.halted),
         config=config,
         progress=run.live_progress(),
         cancelled=lambda: run.halted() is not None,

@@ -130,11 +130,13 @@ def failed(facts: RunFacts, reason: str) -> str:
     """One line; a stack trace would help nobody here and may say too much."""
     return sections(
         f"**I could not go on** and gave up: {code(reason, 400)}",
-        f"The operator finds more in the log, under run `{facts.run_id}`.",
+        f"The operator finds more in the log, under run {code(facts.run_id, 64)}.",
         _again(facts),
         run_line(facts),
     )
 
 
 def _again(facts: RunFacts) -> str:
+    if not facts.sender:
+        return ""
     return f"To have me try again, take the label {code(facts.label)} off and set it again."

@@ -15,7 +15,10 @@ LISTED = 10  # names in a list before it says "and … more"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What every text may say about its run. ``run_url`` is where it can be looked at; empty: nowhere."""
+    """What every text may say about its run. ``run_url`` is where it can be looked at; empty: nowhere.
+
+    ``issue`` 0 and ``sender`` "" mean a run without a forge (``codeagent fix``): nothing is said of them.
+    """
 
     repository: str
     issue: int
@@ -38,7 +41,7 @@ def details(summary: str, body: str) -> str:
 
 
 def run_line(facts: RunFacts) -> str:
-    shown = f"[this run]({facts.run_url})" if facts.run_url else f"run `{facts.run_id}`"
+    shown = f"[this run]({facts.run_url})" if facts.run_url else f"run {code(facts.run_id, 64)}"
     return f"<sub>Made by CodeAgent without a language model · {shown}</sub>"
 
 

@@ -24,23 +24,30 @@ OUTPUT_LIMIT = 8_000
 
 
 def pull_request_title(facts: RunFacts) -> str:
-    return f"Fix issue {facts.issue}: {plain(facts.title, 150)}"
+    return _subject(facts, 150)
 
 
 def commit_message(facts: RunFacts, solved: Solved) -> str:
     """Plain text, and whatever it says in the words of others is inert here too."""
     paragraphs = "\n\n".join(plain(paragraph, 400) for paragraph in solved.rationale[:4])
-    subject = f"Fix issue {facts.issue}: {plain(facts.title, 60)}"
-    trailer = f"Co-authored-by: {facts.sender} <{facts.sender}@users.noreply.github.com>\n"
+    trailer = f"Co-authored-by: {facts.sender} <{facts.sender}@users.noreply.github.com>"
     named = trailer if _LOGIN.fullmatch(facts.sender) else ""
-    return f"{subject}\n\n{paragraphs}\n\nFixes #{facts.issue}\n\n{named}"
+    return sections(_subject(facts, 60), paragraphs, _fixes(facts), named)
+
+
+def _subject(facts: RunFacts, limit: int) -> str:
+    return f"Fix{f' issue {facts.issue}' if facts.issue else ''}: {plain(facts.title, limit)}"
+
+
+def _fixes(facts: RunFacts) -> str:
+    return f"Fixes #{facts.issue}" if facts.issue else ""
 
 
 def pull_request_body(facts: RunFacts, solved: Solved) -> str:
     proof = solved.proof
     return capped(
         sections(
-            f"Fixes #{facts.issue}",
+            _fixes(facts),
             "## What was wrong, and what this changes",
             rationale(solved),
             "Changed: " + ", ".join(code(path, 160) for path in solved.patch.paths[:20]),
@@ -55,7 +62,6 @@ def pull_request_body(facts: RunFacts, solved: Solved) -> str:
             gates(proof.gates),
             "## Cost",
             cost(solved.spend),
-            "## If this is not right",
             _asking(facts),
             run_line(facts),
         )
@@ -74,7 +80,10 @@ def _tests_heading(solved: Solved) -> str:
 
 
 def _asking(facts: RunFacts) -> str:
+    if not facts.sender:
+        return ""
     return (
+        "## If this is not right\n\n"
         "Close this pull request to turn it down; it will not be opened again. Write into the issue what is "
         f"missing, take the label {code(facts.label)} off and set it again: this pull request is then "
         "updated in place. Commits that somebody pushes to this branch are never overwritten."
