@@ -75,7 +75,9 @@ def begin(cache: Path, key: str) -> Path:
     """An empty directory to build in. The lock is held, so whatever lies there was left over."""
     building = cache / f"{key}.building"
     remove(building)
-    (building / "env").mkdir(parents=True)
+    building.mkdir(parents=True, mode=0o700)
+    (building / "env").mkdir()
+    (building / "env").chmod(0o777)  # the user inside is another one; the directory above keeps others out
     return building / "env"
 
 
@@ -122,7 +124,6 @@ def prune(cache: Path, keep_bytes: int, *, spare: frozenset[str] = frozenset()) 
             if held:
                 total -= size_of(cache / key)
                 remove(cache / key)
-                (cache / f"{key}.lock").unlink(missing_ok=True)
                 removed.append(key)
     return tuple(removed)
 

@@ -23,7 +23,6 @@ _FLAGS = (
 )  # fmt: skip
 _PINNED = ".codeagent/installed.txt"
 _BUILD = ".codeagent/build.txt"
-_CACHE = f"{ENVIRONMENT}/.pip-cache"  # HOME is emptied between the commands of one build
 _UNREACHABLE = (
     "Retrying (Retry(",
     "NewConnectionError",
@@ -63,18 +62,17 @@ class _Pip:
         return done
 
     def _run(self, arguments: tuple[str, ...], overlay: Overlay) -> Completed:
-        env = (
-            *self.env,
-            ("PIP_CACHE_DIR", _CACHE),
-            ("PATH", f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin"),
-        )
-        return self.sandbox.run(Command(argv=(_PYTHON, "-m", "pip", "install", *arguments), env=env), overlay)
+        command = Command(argv=(_PYTHON, "-m", "pip", "install", *arguments), env=self.env)
+        return self.sandbox.run(command, overlay)
 
 
 def prepare(recipe: Recipe, sandbox: Sandbox, python: str, progress: Progress) -> Prepared | BuildFailed:
     """Fill ``/env``. The order matters: the interpreter is checked before anything is downloaded, the
     repository's own requirements come before the tools, and tools never change a version that is there."""
-    version = sandbox.run(Command(argv=(python, "-c", _VERSION))).stdout.decode("utf-8", "replace").strip()
+    asked = sandbox.run(Command(argv=(python, "-c", _VERSION)))
+    if not asked.ok:
+        return BuildFailed(reason="the sandbox's Python did not start", output=tail(asked))
+    version = asked.stdout.decode("utf-8", "replace").strip()
     fits = unfit(recipe.requires, version)
     if fits == "too old":
         return _interpreter_too_old(recipe, version)
@@ -202,7 +200,6 @@ def _prepared(recipe: Recipe, survey: Survey, remarks: tuple[str, ...]) -> Prepa
         remarks=(*remarks, *survey.remarks, *more),
         env=(
             ("LANG", "C.UTF-8"),
-            ("PATH", f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin"),
             ("PYTHONDONTWRITEBYTECODE", "1"),
             (
                 "PYTHONHASHSEED",

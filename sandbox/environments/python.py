@@ -31,13 +31,21 @@ _DECLARING = (
     "MANIFEST.in", "Pipfile", "Pipfile.lock", "poetry.lock", "pdm.lock", "uv.lock", "pylock.toml",
     "CMakeLists.txt", "meson.build", "Cargo.toml", "Cargo.lock", "pytest.ini", "versioneer.py",
 )  # fmt: skip
-_NATIVE = tuple([".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".pyx", ".pxd", ".pxi", ".rs", ".f90", ".f", ".y", ".l"])
+_NATIVE = (
+    ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".pyx", ".pxd", ".pxi", ".rs", ".f90", ".f", ".y", ".l",
+)  # fmt: skip
 
 # What sets for development hold besides what tests need. Left out to save minutes, taken when a test
 # imports it.
-_NOT_FOR_TESTS = frozenset(
-    ["bandit", "black", "build", "bump2version", "bumpversion", "check-manifest", "codecov", "coveralls", "docformatter", "flake8", "flake8-black", "flake8-bugbear", "flake8-isort", "flit", "furo", "hatch", "interrogate", "invoke", "isort", "mypy", "myst-parser", "nox", "pip", "pip-tools", "pre-commit", "prek", "pydocstyle", "pydoctor", "pylint", "pyright", "ruff", "sphinx", "sphinx-autobuild", "sphinx-autodoc-typehints", "sphinx-copybutton", "sphinx-rtd-theme", "towncrier", "tox", "tox-gh-actions", "twine", "vulture", "wheel", "yapf", "mkdocs", "mkdocs-material", "ipython", "jupyter", "notebook", "types-setuptools"]
-)
+_NOT_FOR_TESTS = frozenset((
+    "bandit", "black", "build", "bump2version", "bumpversion", "check-manifest", "codecov", "coveralls",
+    "docformatter", "flake8", "flake8-black", "flake8-bugbear", "flake8-isort", "flit", "furo", "hatch",
+    "interrogate", "invoke", "isort", "mypy", "myst-parser", "nox", "pip", "pip-tools", "pre-commit",
+    "prek", "pydocstyle", "pydoctor", "pylint", "pyright", "ruff", "sphinx", "sphinx-autobuild",
+    "sphinx-autodoc-typehints", "sphinx-copybutton", "sphinx-rtd-theme", "towncrier", "tox",
+    "tox-gh-actions", "twine", "vulture", "wheel", "yapf", "mkdocs", "mkdocs-material", "ipython",
+    "jupyter", "notebook", "types-setuptools",
+))  # fmt: skip
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 

@@ -75,14 +75,14 @@ class Records:
 
 
 def read_records(completed: Completed) -> Records | None:
-    """None when the runner left no report at all."""
+    """None when the runner left no report, or never got as far as to know its cases."""
     data = completed.collected.get(REPORT)
     if data is None:
         return None
     records = Records()
     for values in _lines(data):
         records.take(values)
-    return records
+    return records if records.collected is not None or records.cases or records.finished else None
 
 
 def _lines(data: bytes) -> Iterator[dict[str, Any]]:
@@ -173,8 +173,8 @@ def _how_it_ended(completed: Completed) -> str:
 def unreported(completed: Completed, runner: str) -> SuiteReport:
     """No report at all: the runner did not start, or was told not to."""
     output = output_of(completed)
-    errors = [line for line in output.splitlines() if re.match(r"(ERROR|error|E  )\b?:?|\w*Error\b", line)]
-    why = f": {errors[0][:300]}" if errors else ""
+    errors = [line for line in output.splitlines() if re.match(r"ERROR\b|E\s{2}|\w+Error\b|.*: error: ", line)]
+    why = "".join(f": {line[:200]}" for line in dict.fromkeys((*errors[:1], *errors[-1:])))
     return SuiteReport(
         problem=f"{runner} left no report: {_how_it_ended(completed)}{why}",
         output=output,
