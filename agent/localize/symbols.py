@@ -1,7 +1,7 @@
 """The repository's symbols: modules, classes, functions and methods, found with ``ast`` and never imported.
 
-A :class:`SymbolIndex` is a pure function of the files; it parses a file when it is first asked for, so a question
-about one name costs the files that mention the name and not the whole repository.
+A :class:`SymbolIndex` is a pure function of the files; it parses a file when it is first asked for, so a
+question about one name costs the files that mention the name and not the whole repository.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Example:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symbol:
     """A definition. ``name`` is dotted within its module ("Bits.as_int"); a class has its constructor's
-    parameters and exceptions, without self. ``lazy`` says that calling it gives an iterator. ``calls`` are the
-    dotted names it calls."""
+    parameters and exceptions, without self. ``lazy`` says that calling it gives an iterator. ``calls`` are
+    the dotted names it calls."""
 
     path: str
     module: str
