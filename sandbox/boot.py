@@ -17,7 +17,7 @@ OWN_PROCESSES = 8  # init, runner, fork servers: they do not count against a com
 SCRATCH = ("/tmp", HOME, "/dev/shm", "/dev/mqueue")
 """Emptied between runs when it exists."""
 
-MODULES = ("wire", "capture", "collect", "processes", "workspace", "execute", "runner")
+MODULES = ("wire", "capture", "collect", "processes", "workspace", "execute", "warm", "runner")
 """Of ``sandbox.inside``, in the order of their imports."""
 
 LOADER = """\
@@ -55,6 +55,12 @@ def sources() -> bytes:
     return len(data).to_bytes(4, "big") + data
 
 
+@cache
+def server_source() -> str:
+    """The program of a warm interpreter, which may be another Python than the runner's."""
+    return Path(wire.__file__).with_name("server.py").read_text("utf-8")
+
+
 def config(
     spec: SandboxSpec, *, processes: int = 0, address_bytes: int = 0, resident_bytes: int = 0
 ) -> bytes:
@@ -63,6 +69,7 @@ def config(
         {
             "base": None if spec.tree is None else BASE,
             "scratch": SCRATCH,
+            "server": server_source(),
             "file_bytes": file_bytes(spec),
             "processes": processes,
             "address_bytes": address_bytes,

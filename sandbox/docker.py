@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -213,7 +213,7 @@ class _Inside:
         self._frames = Demultiplexer()
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         # Attached before it is started: nothing it says can be lost, or be taken for the answer's headers.
-        self._attached: Any = container.attach_socket(params=streams)
+        self._attached = cast(Any, container.attach_socket(params=streams))
         self._socket = socket.socket(fileno=os.dup(self._attached.fileno()))
         self.channel = Channel(reads=self._socket.fileno(), writes=self._socket.fileno(), decode=self._frames)
 

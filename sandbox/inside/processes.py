@@ -8,6 +8,7 @@ import resource
 import signal
 import time
 from collections.abc import Collection
+from contextlib import suppress
 
 PR_SET_DUMPABLE = 4
 IPC_RMID = 0
@@ -28,6 +29,26 @@ def protect() -> None:
     """
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE)")
+
+
+def withstand_signals() -> None:
+    """A command may send its runner any signal. Handlers, for ignored ones would stay ignored in commands."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGPIPE}:
+        with suppress(OSError):  # those that libc keeps for itself
+            signal.signal(number, lambda *_: None)
+
+
+LIMITS = tuple(sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")}))
+
+
+def standing(pid: int = 0) -> tuple[object, ...]:
+    """What another process of this user can change about ``pid``, and with it about all later commands."""
+    return (
+        *(resource.prlimit(pid, number) for number in LIMITS),
+        os.getpriority(os.PRIO_PROCESS, pid),
+        os.sched_getscheduler(pid),
+        sorted(os.sched_getaffinity(pid)),
+    )
 
 
 def limit(processes: int, file_bytes: int, address_bytes: int) -> None:

@@ -9,8 +9,20 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.inside.collect import collect
-from sandbox.inside.execute import Caps, HostGone, Outcome, Unclean, Watch, open_streams, report, start
-from sandbox.inside.processes import kill_others, limit, protect, remove_ipc
+from sandbox.inside.execute import (
+    Caps,
+    HostGone,
+    Job,
+    Outcome,
+    Streams,
+    Unclean,
+    Watch,
+    open_streams,
+    report,
+    start,
+)
+from sandbox.inside.processes import kill_others, limit, protect, remove_ipc, standing, withstand_signals
+from sandbox.inside.warm import Server, Servers, key_of, shadowed
 from sandbox.inside.wire import Closed, pack, read_frame, write_all
 from sandbox.inside.workspace import Refused, Unfit, Workspace, empty
 
@@ -27,10 +39,15 @@ class Runner:
         self._resident_bytes: int = config["resident_bytes"]
         self._base: str | None = config["base"]
         self._workspace: Workspace | None = None
+        self._servers = Servers(config["server"], RUNS_AT)
+        self._standing = standing()
         self._fresh = False
 
     def prepare(self) -> None:
         """Undo whatever the last command did."""
+        for pid in (0, *self._servers.pids):
+            if standing(pid) != self._standing:
+                raise Unclean("a command changed the limits of the sandbox's own processes")
         if self._workspace is None:
             self._workspace = Workspace(RUNS_AT, self._base)
         for path in self._scratch:
@@ -46,6 +63,7 @@ class Runner:
 
     def answer(self, request: dict[str, Any], blobs: list[bytes]) -> bytes:
         try:
+            server = self._server(request)
             if not self._fresh:
                 self.prepare()
             self._fresh = False
@@ -56,21 +74,36 @@ class Runner:
             return pack({"refused": str(refused)})
         except Unfit as unfit:
             return pack({"unfit": str(unfit)})
-        outcome = self._execute(request, blobs[request["stdin"]])
+        outcome = self._execute(request, blobs[request["stdin"]], server)
         return self._report(outcome, request)
 
-    def _execute(self, request: dict[str, Any], stdin: bytes) -> Outcome:
+    def _server(self, request: dict[str, Any]) -> Server | None:
+        key = key_of(request["argv"], request["env"], request["preload"])
+        return None if key is None else self._servers.get(key, self._without_code)
+
+    def _without_code(self) -> None:
+        if self._workspace is not None:
+            self._fresh = False
+            self._workspace.skeleton()
+
+    def _execute(self, request: dict[str, Any], stdin: bytes, server: Server | None) -> Outcome:
         assert self._workspace is not None
         caps = Caps(request["seconds"], request["output_bytes"], self._resident_bytes)
         streams = open_streams(stdin)
         write_all(self._answers, pack({"started": True}))
         self._workspace.started()
         try:
-            job = start(request["argv"], request["env"], RUNS_AT, streams)
+            job = self._job(request["argv"], request["env"], streams, server)
             streams.close_theirs()
-            return Watch(job, streams, caps, self._requests).run(keep=())
+            return Watch(job, streams, caps, self._requests).run(keep=self._servers.pids)
         finally:
             streams.close_ours()
+
+    def _job(self, argv: list[str], env: dict[str, str], streams: Streams, server: Server | None) -> Job:
+        if server is not None and not shadowed(server, RUNS_AT):
+            with suppress(OSError):  # it was killed meanwhile
+                return server.fork(argv, env, streams)
+        return start(argv, env, RUNS_AT, streams)
 
     def _report(self, outcome: Outcome, request: dict[str, Any]) -> bytes:
         files, dropped = collect(RUNS_AT, request["collect"], request["collect_bytes"])
@@ -92,9 +125,8 @@ def serve(requests: int, answers: int) -> None:
     while True:
         try:
             runner.prepare_early()
-        except (OSError, RecursionError) as error:
-            report(error)  # the next request finds this inside gone and opens a new one
-            return
+        except (OSError, RecursionError, Unclean):
+            return  # the next request finds this inside gone and opens a new one
         request, blobs = read_frame(requests)
         write_all(answers, runner.answer(request, blobs))
         del blobs
@@ -102,6 +134,7 @@ def serve(requests: int, answers: int) -> None:
 
 def main() -> int:
     protect()
+    withstand_signals()
     sys.setrecursionlimit(20_000)  # a path may have two thousand directories
     os.umask(0o022)
     requests = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, PRIVATE_FDS)

@@ -81,14 +81,24 @@ def remove(path: str) -> None:
 
 
 def unlock(path: str) -> None:
-    """Make a directory usable again after a command took its permissions away."""
+    """Make a directory usable again after a command took its permissions away.
+
+    A mount point may belong to another user; then no command can have done that.
+    """
     status = os.lstat(path)
     if status.st_uid == os.getuid() and status.st_mode & 0o700 != 0o700:
-        os.chmod(path, stat.S_IMODE(status.st_mode) | 0o700)
+        os.chmod(path, 0o755)
+
+
+def strip(path: str) -> None:
+    """Take off extended attributes: a default access list would change every file made below."""
+    for name in _attributes(path):
+        os.removexattr(path, name)
 
 
 def empty(path: str) -> None:
     unlock(path)
+    strip(path)
     with os.scandir(path) as entries:
         names = [entry.path for entry in entries]
     for name in names:
@@ -263,9 +273,8 @@ class Workspace:
         """Give the directory its mode and times back, and take off what may have been put onto it."""
         if directory.laid == signature(os.lstat(path)) and 0 < directory.laid[4] < self._started_ns:
             return
-        for name in _attributes(path):
-            os.removexattr(path, name)
-        if path != self._root:  # a mount point, which may belong to another user
+        strip(path)
+        if path != self._root:
             os.chmod(path, directory.mode)
             os.utime(path, ns=(directory.mtime_ns, directory.mtime_ns))
         directory.laid = signature(os.lstat(path))
