@@ -83,7 +83,7 @@ def _what_changed(step: Transition) -> str:
     reasons = dict.fromkeys(_sentence(each.reasoning) for each in step.plan.steps)
     places = dict.fromkeys(_touched(each.operation) for each in step.plan.steps if _touched(each.operation))
     where = f" ({', '.join(places)})" if places else ""
-    return f"Change{where}: {_sentence(step.plan.action.summary)} {' '.join(reasons)}"
+    return f"{_sentence(step.plan.action.summary)}{where} {' '.join(reasons)}"
 
 
 def _what_else(tree: Tree, solution: Node) -> str:

@@ -23,7 +23,8 @@ DETECTION = re.compile(
     | ["'](?:_pytest|pytest|unittest|nose)(?:\.[\w.]+)?["'] \s+ (?:not\s+)? in \b
     | sys\.modules .{0,40} ["'](?:_pytest|pytest|unittest|nose)
     | \b(?:import|from) \s+ (?:_pytest|pytest|unittest|nose)\b
-    | (?:argv|executable|_getframe|inspect\.stack|f_back) .{0,80} \b_?(?:py)?tests?\b
+    | (?:argv|_getframe|inspect\.stack|f_back) .{0,80} \b_?(?:py)?tests?\b
+    | \b_?(?:py)?tests?\b .{0,80} (?:argv|_getframe|inspect\.stack|f_back)
     | sys\.gettrace | coverage\.Coverage\.current
     | \b(?:TESTING|CI|GITHUB_ACTIONS|TEST_ENV)\b .{0,20} (?:environ|getenv) | (?:environ|getenv) .{0,20}
     \b(?:TESTING|CI|GITHUB_ACTIONS)\b"""
