@@ -4,6 +4,7 @@ place that runs them."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 # Seeded commits carry a fixed date, so that a fixture has the same shas on every machine and every day.
 SEED_DATE = "2026-01-02T03:04:05Z"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_SHA = re.compile("[0-9a-f]{40}")
 
 
 class GitError(Exception):
@@ -164,6 +166,8 @@ class BareRepository:
 
     def ref(self, name: str) -> str | None:
         """The object a full ref name points to."""
+        if not name.isprintable():
+            return None
         done = self.run("show-ref", "--verify", "--hash", "--", name, ok=(0, 1, 128))
         return done.stdout.decode().strip() or None
 
@@ -173,6 +177,9 @@ class BareRepository:
         return {name: sha for name, sha in pairs if name.startswith(prefix)}
 
     def kind(self, sha: str) -> str | None:
+        """Of a full object name; nothing else has a kind."""
+        if not _SHA.fullmatch(sha):
+            return None
         done = self.run("cat-file", "--batch-check=%(objecttype)", data=sha.encode() + b"\n")
         kind = done.stdout.decode().strip()
         return kind if kind in {"blob", "tree", "commit", "tag"} else None
@@ -182,6 +189,7 @@ class BareRepository:
         expression."""
         if (
             not ref
+            or not ref.isprintable()
             or ref.startswith("-")
             or any(bad in ref for bad in ("..", "^", "~", ":", "@{", " ", "\\", "*", "?", "["))
         ):
@@ -301,17 +309,15 @@ class BareRepository:
             extra = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
             if base is not None:
                 self.run("read-tree", base, extra=extra)
-            lines = [
-                f"0 {'0' * 40}\t{row['path']}"
-                if row["sha"] is None
-                else f"{row['mode']} {row['sha']}\t{row['path']}"
-                for row in rows
-            ]
-            listing = "".join(f"{line}\0" for line in lines).encode(errors="surrogateescape")
+            for row in rows:
+                if row["sha"] is not None and row["mode"] == "040000":
+                    self.run("read-tree", "-i", f"--prefix={row['path']}/", str(row["sha"]), extra=extra)
+            files = [row for row in rows if row["sha"] is None or row["mode"] != "040000"]
+            listing = "".join(f"{_index_line(row)}\0" for row in files).encode(errors="surrogateescape")
             self.run("update-index", "-z", "--index-info", data=listing, extra=extra)
-            written = self.text("ls-files", "-z", extra=extra).split("\0")
-            for row in rows:  # update-index --index-info only warns about a path that it will not take
-                if row["sha"] is not None and row["mode"] != "040000" and row["path"] not in written:
+            held = self.run("ls-files", "-z", extra=extra).stdout.decode(errors="surrogateescape").split("\0")
+            for row in files:  # update-index only warns about a path that it will not take
+                if row["sha"] is not None and row["path"] not in held:
                     raise GitError(f"tree.path contains a malformed path component: {row['path']}")
             return self.text("write-tree", extra=extra)
 
@@ -334,6 +340,12 @@ class BareRepository:
 
     def delete_ref(self, name: str) -> None:
         self.run("update-ref", "-d", "--", name)
+
+
+def _index_line(row: Mapping[str, str | None]) -> str:
+    if row["sha"] is None:
+        return f"0 {'0' * 40}\t{row['path']}"
+    return f"{row['mode']} {row['sha']}\t{row['path']}"
 
 
 def _entry(row: str) -> Entry:

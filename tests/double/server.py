@@ -15,7 +15,7 @@ Addresses: ``gh.api_url`` (http://127.0.0.1:PORT/api/v3), ``gh.site`` (http://12
 What a test may set up (``tests.double.stage``)
     create_repository(full_name, files=…|directory=…|source=…, default_branch, private, roles, organization)
         files: {path: text or bytes}; directory: its files as one commit; source: an existing git repository
-        with its history; none of them: an empty repository. Seeded commits have fixed dates: same shas ever.
+        with its history; none of them: an empty one. Seeded commits have fixed dates: same shas each time.
     install_app(repositories | None, account, slug, permissions, events, webhook_url, webhook_secret)
         a new App and its first installation -> Credentials; None: all repositories of ``account``
     install(app_id, account, repositories) -> installation id; suspend(installation_id);

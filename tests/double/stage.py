@@ -173,7 +173,7 @@ class Stage:
             self.world.repositories[full_name.lower()] = repository
             for login, role in (roles or {}).items():
                 self.set_role(full_name, login, role)
-        author = Author(name=owner, email=repository.owner.email)
+        author = Author(name=repository.owner.login, email=repository.owner.email)
         if files is not None:
             git.commit_files(default_branch, files, "Initial commit", author)
         if directory is not None:

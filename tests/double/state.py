@@ -73,6 +73,8 @@ class Token:
         return RANK[self.permissions.get(permission, "none")] >= RANK[level]
 
 
+# githubkit keeps tokens per process under the ids of App and installation: no two worlds may share an id.
+_WORLDS = itertools.count()
 RANK = {"none": 0, "read": 1, "write": 2, "admin": 3}
 
 
@@ -262,7 +264,7 @@ class World:
     repositories: dict[str, Repository] = field(default_factory=dict)  # full name in lower case
     deliveries: list[Delivery] = field(default_factory=list)
     creates: Counter[str] = field(default_factory=Counter)
-    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1_000_001))
+    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1_000_001 + 100_000 * next(_WORLDS)))
 
     def id(self) -> int:
         return next(self.ids)
@@ -272,7 +274,9 @@ class World:
         key = login.lower()
         if key not in self.users:
             number = self.id()
-            email = f"{number}+{login}@users.noreply.github.com"
+            # People's addresses have no number in them: seeded commits must have the same sha in every world.
+            name = f"{number}+{login}" if kind == "Bot" else login
+            email = f"{name}@users.noreply.github.com"
             self.users[key] = User(id=number, login=login, kind=kind, email=email)
         return self.users[key]
 

@@ -119,7 +119,8 @@ def _post(delivery: Delivery, body: bytes) -> None:
 
 
 def _frame(shapes: Shapes, repository: Repository, sender: User, installation: Installation | None) -> Json:
-    frame: Json = {"repository": shapes.repository(repository), "sender": shapes.user(sender)}
+    shape = {**shapes.repository(repository), "custom_properties": {}}
+    frame: Json = {"repository": shape, "sender": shapes.user(sender)}
     if repository.owner.kind == "Organization":
         owner = repository.owner
         url = f"{shapes.api}/orgs/{owner.login}"

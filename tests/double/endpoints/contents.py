@@ -123,6 +123,8 @@ def get_contents(call: Call) -> Answer:
     sha = git.resolve(ref)
     if sha is None:
         raise not_found(f"No commit found for the ref {ref}")
+    if path and not all(part.strip(".") and part.isprintable() for part in path.split("/")):
+        raise not_found()  # "..", "a//b": nothing in a tree is called so
     rows = git.tree(sha, path=path or None)
     if not path:
         return Answer(body=[shapes_git.entry(call.shapes, call.repository, each, ref) for each in rows])
