@@ -35,10 +35,11 @@ def configure(
         cache_logger_on_first_use=False,  # loggers of modules are made before this is called
     )
     handler = logging.StreamHandler(stream)
+    last = [structlog.processors.JSONRenderer(sort_keys=True)] if json else [_one_line, _console(stream)]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(json, stream)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()
@@ -48,9 +49,13 @@ def configure(
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
 
-def _renderer(json: bool, stream: TextIO) -> Processor:
-    if json:
-        return structlog.processors.JSONRenderer(sort_keys=True)
+def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """A message cannot fake a second one; the console renderer escapes all values but this."""
+    event["event"] = str(event.get("event", "")).replace("\r", "\\r").replace("\n", "\\n")
+    return event
+
+
+def _console(stream: TextIO) -> Processor:
     return structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
@@ -61,8 +66,6 @@ def _redacting(redact: Callable[[str], str]) -> Processor:
         for key in list(event):
             if not key.startswith("_"):  # structlog's own: the record it came from
                 event[key] = _clean(event[key], redact)
-        if isinstance(event.get("event"), str):  # the renderers escape every other value
-            event["event"] = event["event"].replace("\r", "\\r").replace("\n", "\\n")
         return event
 
     return processor

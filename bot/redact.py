@@ -29,7 +29,7 @@ _SHAPES: Final = (
     re.compile(r"(?<=://)[^/@\s:]{1,200}:[^/@\s]{1,2000}(?=@)"),
     re.compile(r"(?i)(?<=authorization: )(?:bearer|basic|token) [A-Za-z0-9+/=._-]{8,}"),
 )
-_BREAK: Final = r"(?:\s|\x1b\[[0-9;]{0,20}m)*"
+_BREAK = re.compile(r"\s+|\x1b\[[0-9;]{0,20}m")
 
 
 class Redactor:
@@ -37,32 +37,63 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._guard = threading.Lock()
-        self._known: tuple[re.Pattern[str], ...] = ()
-        self._seen: set[str] = set()
+        self._known: tuple[str, ...] = ()  # longest first
         for secret in secrets:
             self.add(secret)
 
     def add(self, secret: str) -> None:
-        secret = secret.strip()
-        with self._guard:
-            if len(secret) < SHORTEST or secret in self._seen:
-                return
-            self._seen.add(secret)
-            self._known = (*self._known, *(_anywhere(form) for form in _forms(secret)))
+        secret = _BREAK.sub("", secret)
+        if len(secret) >= SHORTEST:
+            with self._guard:
+                known = {*self._known, *_forms(secret)}
+                self._known = tuple(sorted(known, key=len, reverse=True))
 
     def __call__(self, text: str) -> str:
-        for pattern in (*self._known, *_SHAPES):
+        text = _without_known(text, self._known)
+        for pattern in _SHAPES:
             text = pattern.sub(MARK, text)
         return text
 
 
 def _forms(secret: str) -> Iterable[str]:
-    plain = (secret, f"x-access-token:{secret}")
-    encoded = (base64.b64encode(form.encode()).decode() for form in plain)
-    forms = {secret, quote(secret, safe=""), *(form.rstrip("=") for form in encoded)}
+    encoded = (base64.b64encode(form.encode()).decode() for form in (secret, f"x-access-token:{secret}"))
+    forms = {form.rstrip("=") for form in (secret, quote(secret, safe=""), *encoded)}
     forms |= {form.replace("+", "-").replace("/", "_") for form in forms}
-    return sorted(forms, key=len, reverse=True)
+    return (form for form in forms if len(form) >= SHORTEST)
 
 
-def _anywhere(form: str) -> re.Pattern[str]:
-    return re.compile(_BREAK.join(re.escape(character) for character in form if not character.isspace()))
+def _without_known(text: str, known: tuple[str, ...]) -> str:
+    """Looks in the text without its breaks, and takes out what lies there with them."""
+    compact = _BREAK.sub("", text)
+    found = [form for form in known if form in compact]
+    if not found:
+        return text
+    places = _places(text)
+    for start, end in sorted(_spans(compact, found), reverse=True):
+        text = text[: places[start]] + MARK + text[places[end - 1] + 1 :]
+    return text
+
+
+def _places(text: str) -> list[int]:
+    """Where each character of the text without breaks stands in the text with them."""
+    places: list[int] = []
+    end = 0
+    for gap in _BREAK.finditer(text):
+        places.extend(range(end, gap.start()))
+        end = gap.end()
+    places.extend(range(end, len(text)))
+    return places
+
+
+def _spans(compact: str, found: list[str]) -> list[tuple[int, int]]:
+    """Where the known forms stand; overlapping ones are one."""
+    spans = sorted(
+        (match.start(), match.end()) for form in found for match in re.finditer(re.escape(form), compact)
+    )
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

@@ -78,14 +78,14 @@ def cell(text: str, limit: int = 200) -> str:
 
 def block(text: str, limit: int = 8_000, language: str = "text") -> str:
     """A fenced code block; the middle of a long text is left out with a note."""
-    body = _unclosing(visible(middle_cut(text, limit))).strip("\n")
+    body = _unclosing(middle_cut(visible(middle_cut(text, 2 * limit)), limit)).strip("\n")
     fence = "`" * max(3, _longest_run(body, "`") + 1)
     return f"{fence}{language}\n{body}\n{fence}"
 
 
 def prose(text: str, limit: int = 4_000) -> str:
     """Paragraphs: code spans stay, everything else that markdown or GitHub would act on is escaped."""
-    text = visible(tail_cut(text, limit))
+    text = tail_cut(visible(tail_cut(text, limit)), limit)
     parts: list[str] = []
     end = 0
     for span in _CODE_SPAN.finditer(text):
@@ -102,8 +102,8 @@ def capped(body: str, limit: int = BODY_LIMIT) -> str:
     note = "\n\n*The rest was cut: GitHub allows no more.*\n"
     kept = body[: limit - len(note) - 80]
     kept = kept[: kept.rfind("\n") + 1] or kept
-    fence = _open_fence(kept)
-    return kept + (f"\n{fence}" if fence else "") + note
+    fence, details = _left_open(kept)
+    return kept + (f"\n{fence}\n" if fence else "") + "\n</details>\n" * details + note
 
 
 def middle_cut(text: str, limit: int) -> str:
@@ -146,15 +146,16 @@ def _longest_run(text: str, character: str) -> int:
     return max((len(run) for run in re.findall(re.escape(character) + "+", text)), default=0)
 
 
-def _open_fence(text: str) -> str:
-    """The fence that is open at the end of a text; empty when there is none."""
-    fence = ""
-    for line in text.splitlines():
+def _left_open(text: str) -> tuple[str, int]:
+    """The fence that is open at the end of a text (empty: none), and how many details are."""
+    fence, details = "", 0
+    for line in text.split("\n"):
         run = re.match(r" {0,3}(`{3,})", line)
-        if run is None:
-            continue
-        if not fence:
+        if fence:
+            closes = run is not None and len(run[1]) >= len(fence) and not line.strip("` ")
+            fence = "" if closes else fence
+        elif run is not None:
             fence = run[1]
-        elif len(run[1]) >= len(fence) and not line.strip("` "):
-            fence = ""
-    return fence
+        else:
+            details += line.startswith("<details>") - line.startswith("</details>")
+    return fence, details
