@@ -101,7 +101,7 @@ class SandboxPool:
         self._cancelled = cancelled
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
         self._idle: queue.LifoQueue[tuple[Sandbox, ExitStack]] = queue.LifoQueue()
-        self._open: set[Sandbox] = set()
+        self._open: dict[int, Sandbox] = {}  # by identity: a sandbox need not be hashable
         self._guard = threading.Lock()
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -160,12 +160,12 @@ class SandboxPool:
         stack = ExitStack()
         sandbox = stack.enter_context(self._open_sandbox())
         with self._guard:
-            self._open.add(sandbox)
+            self._open[id(sandbox)] = sandbox
         return sandbox, stack
 
     def _discard(self, sandbox: Sandbox, stack: ExitStack) -> None:
         with self._guard:
-            self._open.discard(sandbox)
+            del self._open[id(sandbox)]
         stack.close()
 
     def _watch(self) -> None:
@@ -181,7 +181,7 @@ class SandboxPool:
 
     def _close_running(self) -> None:
         with self._guard:
-            running = tuple(self._open)
+            running = tuple(self._open.values())
         for sandbox in running:
             sandbox.close()
 
