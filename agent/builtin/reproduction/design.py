@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from agent.builtin.reproduction import signs
-from agent.builtin.reproduction.claims import Claim, Form, Outcome, Raises, Text, Value
+from agent.builtin.reproduction.claims import Claim, Form, Raises, Text, Value
 from agent.builtin.reproduction.placement import Place, place
 from agent.builtin.reproduction.reading import Reading
 from agent.builtin.reproduction.render import Case, case_of, describe, render
@@ -55,21 +55,24 @@ def selections(reading: Reading) -> Iterator[Selection]:
     """What may go into one file, most telling first."""
     claims = reading.claims
     candidates = [claim for claim in claims if not claim.guard and not claim.derived]
-    stated = [claim for claim in candidates if claim.actual is not None] or candidates
+    stated = [claim for claim in candidates if _is_complaint(claim)] or candidates
     if stated:
         yield from _around(stated, claims)
-    for claim in candidates:
+    for claim in stated:
         yield Selection(red=(claim,), strict=False, confidence=0.6 * claim.confidence)
         for other in _other_readings(claim):
-            yield Selection(red=(other,), strict=False, confidence=0.45 * claim.confidence)
+            yield Selection(red=(other,), confidence=0.45 * claim.confidence)
     for crashes in _by_exception(reading.crashes):
         yield Selection(red=tuple(crashes), confidence=crashes[0].confidence)
         yield Selection(red=(crashes[0],), confidence=0.9 * crashes[0].confidence)
         yield Selection(red=(crashes[0],), strict=False, confidence=0.7 * crashes[0].confidence)
     for claim in reading.doubtful:
         yield Selection(red=(claim,), strict=False, confidence=0.8 * claim.confidence)
-        for other in _other_readings(claim):
-            yield Selection(red=(other,), strict=False, confidence=0.5 * claim.confidence)
+
+
+def _is_complaint(claim: Claim) -> bool:
+    """Whether the issue says that the claim does not hold: a result that is wrong, or "should fail"."""
+    return claim.actual is not None or isinstance(claim.expected, Raises)
 
 
 def _around(stated: list[Claim], claims: Sequence[Claim]) -> Iterator[Selection]:
@@ -105,25 +108,26 @@ def _by_exception(claims: Sequence[Claim]) -> list[list[Claim]]:
 
 
 def _other_readings(claim: Claim) -> Iterator[Claim]:
-    """A value may have been meant as its printed form; a text as a printed form too."""
-    match claim.expected:
-        case Value(spoken=spoken) if spoken and claim.subject.form is not Form.RENDERED:
-            if spoken not in ("True", "False", "None"):
-                yield _meaning(claim, Text(text=spoken))
-                yield _meaning(claim, Text(text=spoken, via="str"))
-        case Text(text=text, via=""):
-            yield _meaning(claim, Text(text=text, via="str"))
-            yield _meaning(claim, Text(text=text, via="repr"))
-        case Text(text=text, via="repr"):
-            yield _meaning(claim, Text(text=text, via="str"))
-        case Text(text=text, via="str"):
-            yield _meaning(claim, Text(text=text, via="repr"))
+    """A value may have been meant as a string's content, and a text as a printed form.
+
+    Only where the wrong result is stated in the same way: the failure must show it so, because a comparison
+    of the wrong types fails on base, and with any patch.
+    """
+    if claim.subject.form is Form.RENDERED:
+        return
+    match claim.expected, claim.actual:
+        case Value(spoken=spoken), Value(spoken=wrong) if spoken and wrong:
+            if not {spoken, wrong} & {"True", "False", "None"}:
+                yield replace(claim, expected=Text(text=spoken), actual=Text(text=wrong, via="quoted"))
+        case Text(text=text), (Text() | Value()) as actual:
+            wrong = actual.text if isinstance(actual, Text) else actual.spoken
+            for via in ("", "str", "repr"):
+                if via != claim.expected.via:
+                    yield replace(
+                        claim, expected=Text(text=text, via=via), actual=Text(text=wrong, via="quoted")
+                    )
         case _:
             pass
-
-
-def _meaning(claim: Claim, expected: Outcome) -> Claim:
-    return replace(claim, expected=expected)
 
 
 def _design(context: Context, reading: Reading, selection: Selection, weight: float) -> Design | None:

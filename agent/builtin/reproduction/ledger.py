@@ -35,6 +35,7 @@ class Entry:
     hoped: bool = False  # a "should" was said of it whose value was not understood
     confidence: float = 0.0
     derived: bool = False
+    origin: Entry | None = None  # what it is a variation of
     quotes: list[str] = field(default_factory=list)
     weak: Outcome | None = None  # a stated result of which it was not said whether it is right
 
@@ -94,6 +95,10 @@ class Ledger:
             entry.expected = outcome
             entry.confidence = confidence * 0.7
 
+    def wanted(self, entry: Entry) -> Outcome | None:
+        """What ought to come of a subject, as far as it is known."""
+        return entry.expected or _other_boolean(entry)
+
     def claims(self) -> tuple[Claim, ...]:
         """What can be tested, in the order of the issue."""
         return tuple(claim for entry in self.entries.values() if (claim := _claim(entry)) is not None)
@@ -107,7 +112,7 @@ class Ledger:
             if actual is None and orphan is not None and entry.expected is None and entry.weak is None:
                 actual = orphan[0]
             if isinstance(actual, Raises) and entry.expected is None and not entry.guard:
-                quote = " ".join(entry.quotes) or (orphan[1] if orphan else "")
+                quote = _said(entry) or (orphan[1] if orphan else "")
                 found.append(Claim(subject=entry.subject, expected=Accepts(), actual=actual, quote=quote,
                                    confidence=0.45 if entry.actual else 0.3))  # fmt: skip
         return tuple(found)
@@ -116,7 +121,7 @@ class Ledger:
         """Results stated without saying whether they are right. Read as wishes they fail on base only when they
         are: a result that is what happens passes there, and the test is thrown away."""
         return tuple(
-            Claim(subject=entry.subject, expected=entry.weak, actual=None, quote=" ".join(entry.quotes),
+            Claim(subject=entry.subject, expected=entry.weak, actual=None, quote=_said(entry),
                   confidence=0.4)
             for entry in self.entries.values()
             if entry.weak is not None and entry.expected is None and not isinstance(entry.actual, Raises)
@@ -143,11 +148,16 @@ def _made(entry: Entry, expected: Outcome, confidence: float) -> Claim:
         subject=entry.subject,
         expected=expected,
         actual=entry.actual or (entry.weak if entry.weak != expected else None),
-        quote=" ".join(entry.quotes),
+        quote=_said(entry),
         confidence=confidence,
         guard=entry.guard,
         derived=entry.derived,
     )
+
+
+def _said(entry: Entry) -> str:
+    """The sentences about a subject, as one text."""
+    return " ".join(quote if quote[-1:] in ".!?:" else f"{quote}." for quote in entry.quotes)
 
 
 def _other_boolean(entry: Entry) -> Outcome | None:

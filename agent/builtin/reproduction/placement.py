@@ -9,16 +9,9 @@ from pathlib import PurePosixPath
 from agent.localize.symbols import Symbol, SymbolIndex
 from agent.protocols import Context
 
-CONFIGURATION = (
-    "pyproject.toml",
-    "tox.ini",
-    "setup.cfg",
-    "pytest.ini",
-    "noxfile.py",
-    ".github/workflows/tests.yml",
-)
 DEFAULT_DIRECTORY = "tests"
 MAX_SLUG = 40
+MAX_TITLE_SLUG = 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +58,9 @@ def _common(tests: tuple[str, ...]) -> str:
 
 def _free(context: Context, directory: str, word: str) -> str:
     number = context.task.number
-    stem = f"test_issue_{number if number is not None else slug(context.task.title)}_{slug(word)}".rstrip("_")
+    about = slug(context.task.title, MAX_TITLE_SLUG) if number is None else str(number)
+    named = slug(word)
+    stem = "_".join(filter(None, ("test_issue", about, "" if named in about else named)))
     taken = frozenset(context.source.paths())
     path, more = f"{directory}{stem}.py", 2
     while path in taken:
@@ -73,20 +68,23 @@ def _free(context: Context, directory: str, word: str) -> str:
     return path
 
 
-def slug(text: str) -> str:
-    """Letters, digits and single underscores, at most MAX_SLUG."""
+def slug(text: str, limit: int = MAX_SLUG) -> str:
+    """Letters, digits and single underscores; whole words, at most ``limit`` characters where that is possible."""
     plain = "".join(one if one.isascii() and one.isalnum() else "_" for one in text.lower())
-    return "_".join(part for part in plain.split("_") if part)[:MAX_SLUG].strip("_")
+    words: list[str] = []
+    for word in plain.split("_"):
+        if word and words and len("_".join((*words, word))) > limit:
+            break
+        words.extend([word] if word else [])
+    return "_".join(words)[:limit].strip("_")
 
 
 def _is_unittest(context: Context, index: SymbolIndex, tests: tuple[str, ...], neighbour: str) -> bool:
-    """Whether tests are ``unittest.TestCase`` classes only: nothing speaks of pytest, no test is a function."""
+    """Whether tests are ``unittest.TestCase`` classes only. pytest runs those too, so configuration for pytest
+    alone does not make them pytest's."""
     if context.baseline.suite == "unittest":
         return True
     if any(b"import pytest" in index.text(path) or b"from pytest" in index.text(path) for path in tests):
-        return False
-    configuration = (context.source.read(path) for path in CONFIGURATION)
-    if any(b"pytest" in text for text in configuration if text):
         return False
     looked_at = (neighbour,) if neighbour else tests
     classes = any(b"TestCase" in index.text(path) for path in looked_at)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from agent.builtin.reproduction.claims import Accepts, Claim, Mode, Raises, Value
+from agent.builtin.reproduction.claims import Accepts, Claim, Mode, Raises
 from agent.builtin.reproduction.code import CodeReader, table
 from agent.builtin.reproduction.ledger import Ledger
 from agent.builtin.reproduction.lexicon import ACTUAL_HEADINGS, EXPECTED_HEADINGS, IGNORED_HEADINGS
@@ -14,8 +14,9 @@ from agent.builtin.reproduction.program import Program
 from agent.builtin.reproduction.prose import Prose
 from agent.builtin.reproduction.resolve import Names
 from agent.builtin.reproduction.snippets import Snippets
+from agent.builtin.reproduction.variations import derive, settle
 from agent.builtin.reproduction.vocabulary import Vocabulary
-from agent.localize.safe_ast import parse_expression, parse_module
+from agent.localize.safe_ast import parse_module
 from agent.localize.symbols import SymbolIndex
 from agent.protocols import Context
 
@@ -48,6 +49,7 @@ def read(context: Context, *, choice: int = 0) -> Reading:
     ledger = Ledger()
     _Reader(ledger, vocabulary).read(title, text)
     _finish(ledger)
+    settle(ledger)
     return Reading(
         claims=ledger.claims(),
         crashes=ledger.crashes(),
@@ -79,7 +81,7 @@ class _Reader:
                     pass
                 case Paragraph(text=paragraph):
                     self.prose.read(paragraph, self.section or Mode.ACTUAL)
-                    iterated(self.ledger, paragraph)
+                    derive(self.ledger, paragraph)
                 case Code() as code:
                     self.code.read(code, self.prose.next_mode or self.section)
                     self.prose.next_mode = None
@@ -98,37 +100,6 @@ class _Reader:
         if not label or named:
             self.section = None
             self.prose.read(heading)
-
-
-def iterated(ledger: Ledger, paragraph: str) -> None:
-    """ "With an iterator as input …": the same result for the same items, given as an iterator."""
-    low = f" {paragraph.lower()} "
-    kind = next((word for word in (" iterator", " generator") if f"an{word}" in low or f"a{word}" in low), "")
-    if not kind or not any(
-        word in low for word in (" as input", " as an argument", " as argument", "passing")
-    ):
-        return
-    for entry in list(ledger.last[:1]):
-        source = _with_iterator(entry.subject.source)
-        if source is None or not isinstance(entry.expected, Value):
-            continue
-        other = ledger.entry(replace(entry.subject, source=source))
-        if other is not None and other.expected is None:
-            ledger.tell([other], Mode.EXPECTED, entry.expected, " ".join(paragraph.split())[:300], 0.5)
-            other.derived = True
-
-
-def _with_iterator(source: str) -> str | None:
-    tree = parse_expression(source)
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.Call):
-            for at, argument in enumerate(node.args):
-                if isinstance(argument, ast.List | ast.Tuple):
-                    node.args[at] = ast.Call(
-                        func=ast.Name(id="iter", ctx=ast.Load()), args=[argument], keywords=[]
-                    )
-                    return ast.unparse(tree) if tree else None
-    return None
 
 
 def _finish(ledger: Ledger) -> None:

@@ -31,6 +31,11 @@ from agent.localize.symbols import Symbol
 WIDTH = 88
 MAX_QUOTE = 260
 INDENT = "    "
+SPOKEN = (
+    ("==", "equals"), ("!=", "differs_from"), ("<=", "at_most"), (">=", "at_least"), ("[]", "empty_list"),
+    ("()", ""), ("{}", "empty_dict"), ("''", "empty_string"), ('""', "empty_string"), ("(-", "minus "),
+    (" -", " minus "), ("<", "less_than"), (">", "more_than"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,7 @@ def case_of(
     asserted = writer.lines()
     if asserted is None:
         return None
-    stem = "test_" + (slug(claim.subject.source) or "case")
+    stem = "test_" + (slug(_speakable(claim.subject.source)) or "case")
     name, more = stem, 2
     while name in taken:
         name, more = f"{stem}_{more}", more + 1
@@ -93,6 +98,13 @@ def case_of(
         verifies=describe(claim),
         quote=claim.quote,
     )
+
+
+def _speakable(source: str) -> str:
+    """A source with its operators and empty literals as words, so that names tell cases apart."""
+    for mark, word in SPOKEN:
+        source = source.replace(mark, f" {word} ")
+    return source
 
 
 def describe(claim: Claim) -> str:

@@ -24,8 +24,10 @@ def sign(claim: Claim, *, strict: bool, unittest: bool) -> FailureSign:
             if unittest:
                 return FailureSign(exception="AssertionError", fragment="not raised")
             return FailureSign(fragment="DID NOT RAISE")
-        case actual, _:
-            shown = _shown(actual) if strict and claim.subject.form is not Form.ASSERTION else ""
+        case actual, expected:
+            shown = ""
+            if strict and claim.subject.form is not Form.ASSERTION:
+                shown = _shown(actual) or _kind_shown(expected, unittest)
             return FailureSign(exception="AssertionError", fragment=shown)
 
 
@@ -54,11 +56,30 @@ def core(message: str) -> str:
     return longest[:MAX_FRAGMENT].strip() if len(longest) >= MIN_FRAGMENT else ""
 
 
+def _kind_shown(expected: Outcome, unittest: bool) -> str:
+    """How the message of an assertion begins when the result is at least of the expected kind."""
+    lead = "AssertionError: " if unittest else "assert "
+    match expected:
+        case Text():
+            return lead + "'"
+        case Value(source=source) if source[:1] in ("[", "'"):
+            return lead + source[0]
+        case _:
+            return ""
+
+
 def _shown(actual: Outcome | None) -> str:
     """The stated wrong result as an assertion shows it; empty where that may be written in many ways."""
     match actual:
         case Value(source=source):
             text = source
+        case Text(text=quoted, via="quoted"):
+            text = f"'{quoted}'"
+            return (
+                text
+                if quoted.isprintable() and not set(quoted) & set("\\'") and len(text) <= MAX_FRAGMENT
+                else ""
+            )
         case Text(text=text):
             pass
         case _:
