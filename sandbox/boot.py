@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from sandbox import ENVIRONMENT, WORKSPACE, Network, SandboxSpec
 from sandbox.inside import wire
+from sandbox.way_out import FORWARD, WayOut
 
 UID = 1000
 HOME = "/home/agent"
@@ -17,7 +17,19 @@ OWN_PROCESSES = 8  # init, runner, fork servers: they do not count against a com
 SCRATCH = ("/tmp", HOME, "/dev/shm", "/dev/mqueue")
 """Emptied between runs when it exists."""
 
-MODULES = ("wire", "capture", "collect", "processes", "workspace", "execute", "warm", "runner")
+MODULES = (
+    "wire",
+    "capture",
+    "collect",
+    "processes",
+    "guards",
+    "workspace",
+    "execute",
+    "warm",
+    "relay",
+    "forward",
+    "runner",
+)
 """Of ``sandbox.inside``, in the order of their imports."""
 
 LOADER = """\
@@ -62,7 +74,12 @@ def server_source() -> str:
 
 
 def config(
-    spec: SandboxSpec, *, processes: int = 0, address_bytes: int = 0, resident_bytes: int = 0
+    spec: SandboxSpec,
+    *,
+    way: WayOut | None,
+    processes: int = 0,
+    address_bytes: int = 0,
+    resident_bytes: int = 0,
 ) -> bytes:
     """The first frame. The three numbers are given where no cgroup holds the limit; 0 is no limit."""
     return wire.pack(
@@ -70,6 +87,8 @@ def config(
             "base": None if spec.tree is None else BASE,
             "scratch": SCRATCH,
             "server": server_source(),
+            "forward": None if way is None else FORWARD,
+            "growing": str(ENVIRONMENT) if spec.network is Network.REGISTRIES else None,
             "file_bytes": file_bytes(spec),
             "processes": processes,
             "address_bytes": address_bytes,
@@ -83,7 +102,7 @@ def file_bytes(spec: SandboxSpec) -> int:
     return spec.limits.disk_mib << 20
 
 
-def environment(python: str, spec: SandboxSpec) -> Mapping[str, str]:
+def environment(python: str, spec: SandboxSpec, way: WayOut | None) -> dict[str, str]:
     """What every command finds in its environment, the same in both backends."""
     directories = [f"{ENVIRONMENT}/bin"] if spec.environment is not None else []
     directories += [str(Path(python).parent), "/usr/local/bin", "/usr/bin", "/bin"]
@@ -98,6 +117,7 @@ def environment(python: str, spec: SandboxSpec) -> Mapping[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    if spec.network is Network.REGISTRIES:
+    if way is not None:
         common |= {"PIP_NO_INPUT": "1", "PIP_NO_CACHE_DIR": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        common |= way.variables
     return common

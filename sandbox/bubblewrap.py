@@ -15,16 +15,19 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sandbox import Network, Sandbox, SandboxSpec, boot, cgroups, seccomp
 from sandbox.channel import Channel
 from sandbox.errors import SandboxUnavailable
+from sandbox.registries import Registries
 from sandbox.session import Session, greet
 from sandbox.staging import stage
+from sandbox.way_out import NetworkSettings, WayOut, way_out
 
 INSTALL = "install bubblewrap: apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora)"
 HOST = "/h"  # where the outer bubblewrap shows the host's files to the inner one
@@ -94,11 +97,14 @@ class BubblewrapSandboxes:
         program: str = "bwrap",
         interpreter: Interpreter | None = None,
         use_cgroups: bool = True,
+        registries: frozenset[str] | Registries | None = None,
+        ca_bundle: Path | None = None,
     ) -> None:
         self._program = program
         self._interpreter = interpreter or Interpreter.current()
         self._groups = cgroups.find() if use_cgroups else None
         self._as_root = os.geteuid() == 0
+        self._network = NetworkSettings.of(registries, ca_bundle)
 
     @property
     def python(self) -> str:
@@ -123,11 +129,12 @@ class BubblewrapSandboxes:
         stage(spec, boot.UID)
         if self._groups is not None:
             self._groups.sweep()
-        environment = dict(boot.environment(self.python, spec))
-        with Session(self._start, spec, environment) as session:
-            yield session
+        with way_out(spec, self._network) as way:
+            environment = boot.environment(self.python, spec, way)
+            with Session(partial(self._start, way=way), spec, environment) as session:
+                yield session
 
-    def _start(self, spec: SandboxSpec) -> _Inside:
+    def _start(self, spec: SandboxSpec, *, way: WayOut | None) -> _Inside:
         bwrap = shutil.which(self._program)
         if bwrap is None:
             raise SandboxUnavailable(f"there is no program {self._program!r}; {INSTALL}")
@@ -141,28 +148,32 @@ class BubblewrapSandboxes:
                 )
                 group = self._groups.make(caps)
                 undo.callback(group.remove)
-            inside = _Inside(self._layout(bwrap, spec, group), group)
+            inside = _Inside(self._layout(bwrap, spec, group, way), group)
             undo.callback(inside.close)
-            if group is not None:
-                greet(inside, boot.config(spec))
-            else:
-                resident = limits.memory_mib << 20
-                greet(
-                    inside,
-                    boot.config(
-                        spec, processes=limits.processes, address_bytes=4 * resident, resident_bytes=resident
-                    ),
-                )
+            greet(inside, self._configuration(spec, way, group))
             undo.pop_all()
             return inside
 
-    def _layout(self, bwrap: str, spec: SandboxSpec, group: cgroups.Group | None) -> Layout:
+    def _configuration(self, spec: SandboxSpec, way: WayOut | None, group: cgroups.Group | None) -> bytes:
+        """Without a group the limits are held by rlimits, and by the runner counting the memory in use."""
+        if group is not None:
+            return boot.config(spec, way=way)
+        memory = spec.limits.memory_mib << 20
+        processes = spec.limits.processes + boot.OWN_PROCESSES
+        return boot.config(
+            spec, way=way, processes=processes, address_bytes=4 * memory, resident_bytes=memory
+        )
+
+    def _layout(
+        self, bwrap: str, spec: SandboxSpec, group: cgroups.Group | None, way: WayOut | None
+    ) -> Layout:
         return Layout(
             bwrap=os.path.realpath(bwrap),
             spec=spec,
             interpreter=self._interpreter,
             as_root=self._as_root,
             oom_counter=None if group is None else group.oom_counter,
+            extra={} if way is None else way.shown,
         )
 
 
@@ -177,6 +188,7 @@ class Layout:
     interpreter: Interpreter
     as_root: bool
     oom_counter: Path | None
+    extra: Mapping[str, Path]
 
     def argv(self, files: dict[str, int], filter_fd: int | None) -> tuple[str, ...]:
         inner = (f"{HOST}{self.bwrap}", *self._inner(files, filter_fd), "--", *self._command())
@@ -240,6 +252,8 @@ class Layout:
             yield from (flag, f"{HOST}{spec.environment.resolve()}", "/env")
         if self.oom_counter is not None:
             yield from _read_only(self.oom_counter, "/run/limits/oom")
+        for where, source in self.extra.items():
+            yield from _read_only(source, where)
 
     def _command(self) -> Iterator[str]:
         if self.as_root:

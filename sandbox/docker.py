@@ -14,7 +14,8 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, cast
 
 import docker
@@ -26,8 +27,10 @@ from sandbox import Network, Sandbox, SandboxSpec, boot
 from sandbox.channel import Channel, Demultiplexer
 from sandbox.errors import SandboxError, SandboxUnavailable
 from sandbox.owner import Owner
+from sandbox.registries import Registries
 from sandbox.session import Session, greet
 from sandbox.staging import stage
+from sandbox.way_out import NetworkSettings, WayOut, way_out
 
 IMAGE = "codeagent-base:bookworm"
 SOCKET = "unix:///var/run/docker.sock"
@@ -46,13 +49,21 @@ class DockerSandboxes:
     name = "docker"
 
     def __init__(
-        self, *, image: str = IMAGE, base_url: str = SOCKET, pull: bool = False, timeout_seconds: int = 60
+        self,
+        *,
+        image: str = IMAGE,
+        base_url: str = SOCKET,
+        pull: bool = False,
+        timeout_seconds: int = 60,
+        registries: frozenset[str] | Registries | None = None,
+        ca_bundle: Path | None = None,
     ) -> None:
         self._image = image
         self._base_url = base_url
         self._pull = pull
         self._timeout = timeout_seconds
         self._numbers = itertools.count()
+        self._network = NetworkSettings.of(registries, ca_bundle)
         # A host process that is not root owns what it shows: the same user inside can use it.
         self._uid = os.geteuid() or boot.UID
 
@@ -80,9 +91,10 @@ class DockerSandboxes:
     @contextmanager
     def _opened(self, spec: SandboxSpec) -> Iterator[Sandbox]:
         stage(spec, self._uid)
-        environment = dict(boot.environment(self.python, spec))
-        with Session(self._start, spec, environment) as session:
-            yield session
+        with way_out(spec, self._network) as way:
+            environment = boot.environment(self.python, spec, way)
+            with Session(partial(self._start, way=way), spec, environment) as session:
+                yield session
 
     @cached_property
     def _client(self) -> docker.DockerClient:
@@ -136,7 +148,7 @@ class DockerSandboxes:
             ) from error
         return bytes(output).decode().strip()
 
-    def _start(self, spec: SandboxSpec) -> _Inside:
+    def _start(self, spec: SandboxSpec, *, way: WayOut | None) -> _Inside:
         label = re.sub(r"[^A-Za-z0-9_.-]", "-", spec.label)[:40]
         with ExitStack() as undo:
             try:
@@ -146,7 +158,7 @@ class DockerSandboxes:
                     entrypoint=list(boot.argv(self.python)),
                     labels={OWNER_LABEL: str(Owner.current())},
                     user=f"{self._uid}:{self._uid}",
-                    mounts=mounts(spec),
+                    mounts=mounts(spec, way),
                     **walls(spec),
                 )
                 undo.callback(_remove, container)
@@ -155,7 +167,7 @@ class DockerSandboxes:
                 container.start()
             except DockerException as error:
                 raise SandboxUnavailable(f"Docker cannot make a sandbox of {self._image}: {error}") from error
-            greet(inside, boot.config(spec))
+            greet(inside, boot.config(spec, way=way))
             undo.pop_all()
             return inside
 
@@ -191,7 +203,7 @@ def walls(spec: SandboxSpec) -> dict[str, Any]:
     }
 
 
-def mounts(spec: SandboxSpec) -> list[Mount]:
+def mounts(spec: SandboxSpec, way: WayOut | None) -> list[Mount]:
     """The tree and the environment; Docker refuses a source that is not there."""
     shown = []
     if spec.tree is not None:
@@ -199,6 +211,8 @@ def mounts(spec: SandboxSpec) -> list[Mount]:
     if spec.environment is not None:
         built = spec.network is not Network.REGISTRIES
         shown.append(Mount("/env", str(spec.environment.resolve()), type="bind", read_only=built))
+    for where, source in ({} if way is None else way.shown).items():
+        shown.append(Mount(where, str(source), type="bind", read_only=True))
     return shown
 
 

@@ -9,19 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.inside.capture import Capture
-from sandbox.inside.processes import kill_others, memory_kills, prefer_to_kill, resident_bytes
+from sandbox.inside.processes import kill_others, memory_kills, prefer_to_kill
 
 F_SETPIPE_SZ = 1031  # not named in Python 3.9
 PIPE_BYTES = 1 << 20
 CHUNK = 1 << 18
-MEMORY_POLL_SECONDS = 0.05
+GUARD_SECONDS = 0.05
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
+
+
+Guard = Callable[[], "str | None"]
+"""Asked every now and then while a command runs: the limit that it has reached, if any."""
 
 
 class HostGone(Exception):
@@ -65,7 +69,7 @@ class Streams:
 class Caps:
     seconds: float
     output_bytes: int
-    resident_bytes: int  # 0: memory is watched by a cgroup
+    guard: Guard | None = None
 
 
 @dataclass
@@ -178,9 +182,9 @@ class Watch:
             left = deadline - time.monotonic()
             if left <= 0:
                 return "time"
-            if self._caps.resident_bytes and resident_bytes() > self._caps.resident_bytes:
-                return "memory"
-            pause = min(left, MEMORY_POLL_SECONDS) if self._caps.resident_bytes else left
+            if self._caps.guard is not None and (reached := self._caps.guard()):
+                return reached
+            pause = left if self._caps.guard is None else min(left, GUARD_SECONDS)
             ready = [fd for fd, _ in self._poll.poll(pause * 1000 + 1)]
             if self._control in ready:
                 raise HostGone

@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.inside.collect import collect
 from sandbox.inside.execute import (
     Caps,
+    Guard,
     HostGone,
     Job,
     Outcome,
@@ -21,6 +22,8 @@ from sandbox.inside.execute import (
     report,
     start,
 )
+from sandbox.inside.forward import forward
+from sandbox.inside.guards import GrowthGuard, MemoryGuard, all_of
 from sandbox.inside.processes import kill_others, limit, protect, remove_ipc, standing, withstand_signals
 from sandbox.inside.warm import Server, Servers, key_of, shadowed
 from sandbox.inside.wire import Closed, pack, read_frame, write_all
@@ -37,6 +40,8 @@ class Runner:
         self._answers = answers
         self._scratch: list[str] = [path for path in config["scratch"] if os.path.isdir(path)]
         self._resident_bytes: int = config["resident_bytes"]
+        self._growing: str | None = config["growing"]
+        self._growth_bytes: int = config["file_bytes"]
         self._base: str | None = config["base"]
         self._workspace: Workspace | None = None
         self._servers = Servers(config["server"], RUNS_AT)
@@ -88,7 +93,7 @@ class Runner:
 
     def _execute(self, request: dict[str, Any], stdin: bytes, server: Server | None) -> Outcome:
         assert self._workspace is not None
-        caps = Caps(request["seconds"], request["output_bytes"], self._resident_bytes)
+        caps = Caps(request["seconds"], request["output_bytes"], self._guard())
         streams = open_streams(stdin)
         write_all(self._answers, pack({"started": True}))
         self._workspace.started()
@@ -98,6 +103,14 @@ class Runner:
             return Watch(job, streams, caps, self._requests).run(keep=self._servers.pids)
         finally:
             streams.close_ours()
+
+    def _guard(self) -> Guard | None:
+        guards: list[Guard] = []
+        if self._resident_bytes:
+            guards.append(MemoryGuard(self._resident_bytes))
+        if self._growing is not None and os.path.isdir(self._growing):
+            guards.append(GrowthGuard(self._growing, self._growth_bytes))
+        return all_of(guards)
 
     def _job(self, argv: list[str], env: dict[str, str], streams: Streams, server: Server | None) -> Job:
         if server is not None and not shadowed(server, RUNS_AT):
@@ -120,6 +133,8 @@ class Runner:
 def serve(requests: int, answers: int) -> None:
     config, _ = read_frame(requests)
     limit(config["processes"], config["file_bytes"], config["address_bytes"])
+    if config["forward"] is not None:
+        forward(config["forward"]["port"], config["forward"]["socket"])
     runner = Runner(requests, answers, config)
     write_all(answers, pack({"ready": sys.version_info[:3]}))
     while True:
