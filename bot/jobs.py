@@ -77,13 +77,13 @@ class DbosJobs:
     """The port ``bot.queue.Jobs``. One per process, as DBOS is."""
 
     def __init__(self, config: JobsConfig, run: RunJob) -> None:
-        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)  # what is asked for may be private
         self._config = config
         self._run = run
         self._engine = open_engine(config.url)
         self._store = JobStore(self._engine)
         self._locks: Locks = (
-            FileLocks(config.data / "workers")
+            FileLocks(Path(f"{self._engine.url.database}.workers"))
             if self._engine.dialect.name == "sqlite"
             else PostgresLocks(self._engine)
         )
@@ -155,6 +155,10 @@ class DbosJobs:
             retry_connection_errors=False,  # a delivery that cannot be written down must be told so
         )
         self._watcher.start()
+
+    def running(self) -> tuple[str, ...]:
+        """The jobs that this process works on now."""
+        return self._running.ids()
 
     def shutdown(self, timeout: float) -> None:
         self._stopping.set()

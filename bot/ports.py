@@ -63,7 +63,7 @@ class Ports:
     data: Path
     clock: Callable[[], float]
     wait: Callable[[float], None]
-    identity: Person
+    identity: Callable[[], Person]
     redact: Callable[[str], str]
     run_url: Callable[[str], str] = lambda _run: ""
     open_journal: OpenJournal = FileJournal

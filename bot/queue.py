@@ -118,7 +118,7 @@ class RunJob(Protocol):
     Raises Interrupted when halted so, JobFailed when it gives up; ``start`` counts from 1.
     """
 
-    def __call__(self, job_id: str, request: TaskRequest, halted: Halted, start: int) -> JobResult: ...
+    def __call__(self, job_id: str, request: TaskRequest, halted: Halted, start: int, /) -> JobResult: ...
 
 
 class Jobs(Protocol):

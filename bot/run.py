@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.protocols import Journal, JsonObject
-from bot.checkout import Checkout
+from bot.checkout import Checkout, Person
 from bot.forge import CheckRun, Forge, NewPullRequest
 from bot.names import Names
 from bot.ports import Ports
@@ -32,7 +32,7 @@ _HEAD: Final = re.compile(r"<!-- codeagent:head ([0-9a-f]{40,64}) -->")
 
 def head_marker(sha: str) -> str:
     """Says in a pull request what was pushed last: anything else on its branch is somebody else's work."""
-    return f"\n<!-- codeagent:head {sha} -->\n"
+    return f"<!-- codeagent:head {sha} -->\n"
 
 
 class UntilInterrupted:
@@ -95,6 +95,16 @@ class Run:
         """Seconds since 1970, the same however often the run is resumed: it is part of the commit id."""
         answer = self.effect("clock.started", {}, lambda: {"seconds": int(self.ports.clock())})
         return int(str(answer["seconds"]))
+
+    def identity(self) -> Person:
+        """Who commits: the App's own bot user."""
+
+        def ask() -> JsonObject:
+            person = self.ports.identity()
+            return {"name": person.name, "email": person.email}
+
+        answer = self.effect("github.identity", {}, ask)
+        return Person(name=str(answer["name"]), email=str(answer["email"]))
 
     # --- the halt ---
 

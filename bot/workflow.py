@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, assert_never
 
 import structlog
 
+from agent.codec import encode_fields
 from agent.errors import AgentError, Cancelled
 from agent.journal import read_journal
 from agent.protocols import JsonObject
-from agent.types import Solved, StopReason, Task, Unrunnable, Unsolved
+from agent.types import Outcome, Solved, StopReason, Task, Unrunnable, Unsolved
 from bot import retry
 from bot.checkout import Change, Checkout
 from bot.errors import BotError, ConfigError, ForgeError
@@ -34,13 +36,18 @@ from bot.render.parts import RunFacts
 from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
 from bot.repo_config import RepoConfig, read_repo_config
 from bot.run import CLOSED, Run, Stopped, UntilInterrupted, head_marker
+from bot.sanitize import code
 
-__all__ = ["JOURNAL", "MAY_ASK", "Git", "OpenJournal", "Ports", "Repair", "run_job"]
+__all__ = ["JOURNAL", "MAY_ASK", "STEPS", "Git", "OpenJournal", "Ports", "Repair", "run_job"]
 
 MAY_ASK: Final = frozenset({"admin", "maintain", "write"})
 """Who may have a repository worked on: whoever could push the patch (threat 5)."""
 
 JOURNAL: Final = "journal.jsonl"
+"""The engine's effects."""
+
+STEPS: Final = "steps.jsonl"
+"""The effects on GitHub."""
 
 log = structlog.get_logger("bot.workflow")
 
@@ -71,7 +78,7 @@ def run_job(job_id: str, request: TaskRequest, ports: Ports, halted: Halted, sta
                 _tidy(ports.run_directory(job_id))
                 raise JobFailed(reason) from error
             if decision.afresh:
-                _set_journal_aside(ports.run_directory(job_id))
+                _set_journals_aside(ports.run_directory(job_id))
             _pause(decision.seconds, ports, halted)
 
 
@@ -112,14 +119,7 @@ def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
     run.obey()
     checkout, tree = _check_out(run)
     run.obey()
-    outcome = run.ports.repair(
-        _task(run, config),
-        tree,
-        UntilInterrupted(run.journal, run.halted),
-        config=config,
-        progress=run.live_progress(),
-        cancelled=lambda: run.halted() is not None,
-    )
+    outcome = _repair(run, config, tree)
     run.obey()
     match outcome:
         case Solved():
@@ -137,11 +137,15 @@ def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
 
 
 def _publish(run: Run, config: RepoConfig, checkout: Checkout, outcome: Solved) -> JobResult:
+    files = {**outcome.patch.overlay, **{test.path: test.content.encode() for test in outcome.tests}}
+    if touched := config_protects(config, files):
+        return _hold_back(run, _PROTECTED.format(paths=", ".join(code(path) for path in touched[:10])))
+    author = run.identity()
     change = Change(
-        files={**outcome.patch.overlay, **{test.path: test.content.encode() for test in outcome.tests}},
+        files=files,
         message=run.text(commit_message(run.facts, outcome)),
-        author=run.ports.identity,
-        committer=run.ports.identity,
+        author=author,
+        committer=author,
         date=run.started_at(),
     )
     sha = run.ports.git.commit(checkout, change)
@@ -153,7 +157,7 @@ def _publish(run: Run, config: RepoConfig, checkout: Checkout, outcome: Solved) 
         head=run.names.branch,
         base=run.facts.base_branch,
         title=run.text(pull_request_title(run.facts)),
-        body=run.text(pull_request_body(run.facts, outcome)) + head_marker(sha),
+        body=head_marker(sha) + run.text(pull_request_body(run.facts, outcome)),
         marker=run.names.pull_request,
         labels=(run.request.label,),
         draft=config.draft,
@@ -168,6 +172,17 @@ def _publish(run: Run, config: RepoConfig, checkout: Checkout, outcome: Solved) 
 
 
 # --- Its endings --------------------------------------------------------------------------------------------
+
+
+_PROTECTED: Final = (
+    "I found a patch, but it changes files that this repository protects in `.github/codeagent.yml`: {paths}."
+)
+
+
+def config_protects(config: RepoConfig, files: Iterable[str]) -> tuple[str, ...]:
+    """The files that the repository wants nobody but people to change. ``*`` matches any part of a path."""
+    patterns = config.protected
+    return tuple(sorted(path for path in files if any(fnmatchcase(path, pattern) for pattern in patterns)))
 
 
 def _conclude(
@@ -249,6 +264,20 @@ def _whole(target: Path) -> Iterator[Path]:
     os.rename(partial, target)
 
 
+def _repair(run: Run, config: RepoConfig, tree: Path) -> Outcome:
+    """The engine has a journal of its own, which can be replayed without anything of GitHub's."""
+    task = _task(run, config)
+    with run.ports.open_journal(run.home / JOURNAL, run=run.job_id, task=encode_fields(task)) as journal:
+        return run.ports.repair(
+            task,
+            tree,
+            UntilInterrupted(journal, run.halted),
+            config=config,
+            progress=run.live_progress(),
+            cancelled=lambda: run.halted() is not None,
+        )
+
+
 def _task(run: Run, config: RepoConfig) -> Task:
     return Task(
         repository=run.request.repository,
@@ -270,7 +299,7 @@ def _opened(job_id: str, request: TaskRequest, ports: Ports, halted: Halted) -> 
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     task: JsonObject = request_to_json(request)
     with (
-        ports.open_journal(home / JOURNAL, run=job_id, task=task) as journal,
+        ports.open_journal(home / STEPS, run=job_id, task=task) as journal,
         _forge(request, ports) as forge,
     ):
         run = Run(
@@ -324,7 +353,7 @@ def _forge(request: TaskRequest, ports: Ports) -> Iterator[Forge]:
 def _say_that_it_failed(job_id: str, request: TaskRequest, ports: Ports, reason: str) -> None:
     """Best effort: what broke the job may break this as well."""
     names = names_for(request.repository_id, request.issue)
-    recorded = _recorded(ports.run_directory(job_id) / JOURNAL)
+    recorded = _recorded(ports.run_directory(job_id) / STEPS)
     if "github.comment" not in recorded:
         return  # nobody has been told anything yet: whoever asked may not even be allowed to
     base = recorded.get("github.default_branch", {})
@@ -354,11 +383,12 @@ def _recorded(path: Path) -> Mapping[str, JsonObject]:
     return answers_by_kind
 
 
-def _set_journal_aside(home: Path) -> None:
+def _set_journals_aside(home: Path) -> None:
     """It was made by another version, or is damaged. What it made on GitHub is found again by its marks."""
-    number = len(list(home.glob(f"{JOURNAL}.unusable-*"))) + 1
-    if (home / JOURNAL).exists():
-        (home / JOURNAL).rename(home / f"{JOURNAL}.unusable-{number}")
+    number = len(list(home.glob(f"{STEPS}.unusable-*"))) + 1
+    for name in (STEPS, JOURNAL):
+        if (home / name).exists():
+            (home / name).rename(home / f"{name}.unusable-{number}")
 
 
 def _public(error: Exception, ports: Ports) -> str:

@@ -353,7 +353,7 @@ def ports(data: Path, world: World, **changes: Any) -> Ports:
         "data": data,
         "clock": lambda: 1_760_000_000.0,
         "wait": lambda _seconds: None,
-        "identity": Person(name="codeagent[bot]", email="codeagent@example.com"),
+        "identity": lambda: Person(name="codeagent[bot]", email="codeagent@example.com"),
         "redact": redact,
         "run_url": lambda run: f"https://bot.example/runs/{run}",
         **changes,

@@ -14,7 +14,7 @@ from agent.journal import read_journal
 from bot.errors import CheckoutError, ForgeRefused, ForgeUnavailable
 from bot.names import names_for
 from bot.queue import Ending, Halt, Interrupted, JobFailed, JobResult
-from bot.workflow import JOURNAL, Ports, run_job
+from bot.workflow import JOURNAL, STEPS, Ports, run_job
 from tests.workflow.fakes import (
     REQUEST,
     UNRUNNABLE,
@@ -58,13 +58,13 @@ def test_a_labelled_issue_becomes_one_pull_request(data: Path, world: World) -> 
     assert pull["head"] == NAMES.branch
     assert pull["base"] == "main"
     assert pull["labels"] == ["codeagent"]
-    assert pull["body"].startswith("Fixes #3\n")
+    assert "\nFixes #3\n" in pull["body"]
     assert result.pull_request in comment["body"]
     assert check["conclusion"] == "success"
     task = repair.tasks[0]
     assert (task.title, task.text, task.number) == (REQUEST.title, REQUEST.body, 3)
     # Only the journal is kept.
-    assert [path.name for path in (data / "runs" / JOB).iterdir()] == [JOURNAL]
+    assert {path.name for path in (data / "runs" / JOB).iterdir()} == {JOURNAL, STEPS}
 
 
 def test_run_again_it_does_nothing_again(data: Path, world: World) -> None:
@@ -160,6 +160,15 @@ def test_the_repository_has_its_say(
     assert run(ports(data, world)).ending is ending
     comments = world.read()["comments"]
     assert (text is None and comments == []) or (text is not None and text in comments[0]["body"])
+
+
+def test_a_repository_may_protect_files(data: Path, world: World) -> None:
+    with world.change() as state:
+        state["config"] = "protected: ['*.py']"
+    assert run(ports(data, world)).ending is Ending.HELD_BACK
+    state = world.read()
+    assert state["branches"] == {}
+    assert "`code.py`, `tests/test_issue_3.py`" in state["comments"][0]["body"]
 
 
 def test_a_repository_may_ask_for_drafts(data: Path, world: World) -> None:
@@ -288,13 +297,14 @@ def test_a_journal_of_another_version_is_set_aside(data: Path, world: World) -> 
     assert run(ports(data, world, repair=repair)).ending is Ending.SOLVED
     state = world.read()
     assert len(state["pulls"]) == len(state["comments"]) == len(state["checks"]) == 1
-    assert len(list((data / "runs" / JOB).glob("*.unusable-1"))) == 1
+    assert len(list((data / "runs" / JOB).glob("*.unusable-1"))) == 2
 
 
-def test_a_damaged_journal_is_set_aside(data: Path, world: World) -> None:
+@pytest.mark.parametrize("name", [JOURNAL, STEPS])
+def test_a_damaged_journal_is_set_aside(data: Path, world: World, name: str) -> None:
     home = data / "runs" / JOB
     home.mkdir(parents=True)
-    (home / JOURNAL).write_bytes(b"garbage\nmore\n\n")
+    (home / name).write_bytes(b"garbage\nmore\n\n")
     assert run(ports(data, world)).ending is Ending.SOLVED
 
 
@@ -307,7 +317,8 @@ def test_a_job_that_kills_its_workers_is_given_up(data: Path, world: World) -> N
 def test_the_token_is_in_no_text(data: Path, world: World) -> None:
     given = ports(data, world)
     run(given)
-    assert "c" * 40 not in (data / "runs" / JOB / JOURNAL).read_text()
+    for name in (JOURNAL, STEPS):
+        assert "c" * 40 not in (data / "runs" / JOB / name).read_text()
     assert "c" * 40 not in json.dumps(world.read())
 
 

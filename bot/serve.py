@@ -1,0 +1,204 @@
+"""The service: receives deliveries and works on them, in one process. Everything is put together here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import structlog
+import uvicorn
+
+from agent import run as engine_run
+from agent.protocols import Journal, Progress
+from agent.run import Services
+from agent.types import Outcome, Task
+from bot import engine, log
+from bot.app import WebPorts, create_app
+from bot.checkout import Checkouts, Person
+from bot.errors import ConfigError, ForgeError
+from bot.github import AppKeys, GitHubForges, Link
+from bot.jobs import DbosJobs, JobsConfig
+from bot.ports import Ports
+from bot.queue import Halted, JobResult, QueueUnavailable, RunJob, TaskRequest
+from bot.redact import Redactor
+from bot.render.page import run_page
+from bot.repo_config import RepoConfig
+from bot.settings import LogFormat, Settings
+from bot.triggers import TriggerPolicy
+from bot.workflow import JOURNAL, run_job
+from sandbox import Sandboxes
+
+JOURNAL_SHOWN: Final = 2 << 20  # bytes; the whole of it stays on disk
+WINDING_DOWN: Final = 20.0  # seconds that interrupted jobs have to close their sandboxes
+
+logger = structlog.get_logger("bot.serve")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What runs, ready to be launched."""
+
+    settings: Settings
+    jobs: DbosJobs
+    forges: GitHubForges
+    web: WebPorts
+
+
+def run_service(settings: Settings, sandboxes: Sandboxes, *, public_url: str = "") -> None:
+    """Serve until told to stop. ``public_url`` is where people reach this service; it goes into links.
+
+    Raises ConfigError for what the operator has to change.
+    """
+    redact = redactor(settings)
+    as_json = settings.log_format is LogFormat.JSON
+    log.configure(redact, level=settings.log_level.value, json=as_json)
+    service = assemble(settings, engine.services(settings, sandboxes), redact, public_url=public_url)
+    try:
+        service.jobs.launch()
+    except QueueUnavailable as error:
+        raise ConfigError(f"{error}; check CODEAGENT_DATABASE_URL and CODEAGENT_DATA_DIR.") from error
+    try:
+        # uvicorn passes the signal on that ended it; it has done its work by then.
+        with contextlib.suppress(KeyboardInterrupt):
+            serve_web(service)
+    finally:
+        service.jobs.shutdown(WINDING_DOWN)
+        service.forges.shut()
+    if service.jobs.running():
+        # Their threads would hold the process up for as long as they like; the next start resumes them.
+        logger.warning("jobs did not stop in time", jobs=service.jobs.running())
+        os._exit(0)
+
+
+def serve_web(service: Service) -> None:
+    settings = service.settings
+    config = uvicorn.Config(
+        create_app(service.web),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,  # ours is set up already
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    logger.info("listening", host=settings.host, port=settings.port)
+    uvicorn.Server(config).run()
+
+
+def redactor(settings: Settings) -> Redactor:
+    """Knows every secret that the settings hold."""
+    app = settings.github_app()
+    secrets = [app.private_key.get_secret_value(), app.webhook_secret.get_secret_value()]
+    return Redactor([*secrets, *_password(settings.database_url or "")])
+
+
+def assemble(settings: Settings, services: Services, redact: Redactor, *, public_url: str = "") -> Service:
+    app = settings.github_app()
+    forges = GitHubForges(
+        AppKeys(issuer=app.issuer, private_key=app.private_key.get_secret_value()),
+        Link(api_url=settings.api_url, web_url=settings.web_url),
+        redact=redact,
+        remember=redact.add,
+    )
+    ports = Ports(
+        forges=forges,
+        git=Checkouts(),
+        repair=Engine(settings, services),
+        data=settings.data_dir,
+        clock=time.time,
+        wait=time.sleep,
+        identity=lambda: identity(forges.bot_login()),
+        redact=redact,
+        run_url=lambda run: f"{public_url.rstrip('/')}/runs/{run}" if public_url else "",
+    )
+    jobs = DbosJobs(
+        JobsConfig(data=settings.data_dir, database=settings.database, concurrency=settings.workers),
+        worker(ports),
+    )
+    web = WebPorts(
+        jobs=jobs,
+        secret=app.webhook_secret.get_secret_value().encode(),
+        policy=policy(settings, forges),
+        page=lambda view: redact(run_page(view)),
+        journal=lambda run: shown_journal(settings.data_dir / "runs" / run / JOURNAL, redact),
+        body_cap=settings.max_body_bytes,
+    )
+    return Service(settings=settings, jobs=jobs, forges=forges, web=web)
+
+
+def worker(ports: Ports) -> RunJob:
+    def run(job_id: str, request: TaskRequest, halted: Halted, start: int, /) -> JobResult:
+        with structlog.contextvars.bound_contextvars(job=job_id, repository=request.repository):
+            return run_job(job_id, request, ports, halted, start)
+
+    return run
+
+
+class Engine:
+    """The engine as ``bot.ports.Repair``: a repository's own configuration can only tighten its caps."""
+
+    def __init__(self, settings: Settings, services: Services) -> None:
+        self._settings = settings
+        self._services = services
+
+    def __call__(
+        self,
+        task: Task,
+        tree: Path,
+        journal: Journal,
+        *,
+        config: RepoConfig,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+    ) -> Outcome:
+        services = self._services
+        limits = config.tighten_limits(services.limits)
+        suite_seconds = min(services.suite_limits.seconds, limits.seconds * engine.SUITE_PATIENCE)
+        return engine_run.repair(
+            task,
+            tree,
+            replace(services, limits=limits, suite_limits=replace(limits, seconds=suite_seconds)),
+            journal,
+            budget=config.tighten_budget(engine.budget(self._settings)),
+            progress=progress,
+            cancelled=cancelled,
+        )
+
+
+def policy(settings: Settings, forges: GitHubForges) -> TriggerPolicy:
+    try:
+        login = forges.bot_login()
+    except ForgeError as error:
+        # Bots may not ask anyway unless they are listed; GitHub may be back when a delivery comes.
+        logger.warning("GitHub did not say who this App is", error=str(error))
+        login = ""
+    return TriggerPolicy(label=settings.label, repositories=settings.repositories, app_login=login)
+
+
+def identity(login: str) -> Person:
+    return Person(name=login, email=f"{login}@users.noreply.github.com")
+
+
+def shown_journal(path: Path, redact: Callable[[str], str]) -> str | None:
+    """The end of a journal, when it is too long to be shown whole."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - JOURNAL_SHOWN))
+            text = file.read(JOURNAL_SHOWN).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    if size > JOURNAL_SHOWN:
+        text = f"… {size - JOURNAL_SHOWN} bytes left out …\n" + text.partition("\n")[2]
+    return redact(text)
+
+
+def _password(url: str) -> list[str]:
+    password = urlsplit(url).password
+    return [password, unquote(password)] if password else []
