@@ -5,19 +5,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
+from tests.double.description import MODULES
 from tests.double.state import Json
 
-INDEX = (
-    Path(__file__).parent.parent
-    / "npm"
-    / "node_modules"
-    / "@octokit"
-    / "webhooks-examples"
-    / "api.github.com"
-    / "index.json"
-)
+INDEX = MODULES / "webhooks-examples" / "api.github.com" / "index.json"
 
 
 def installed() -> bool:

@@ -72,8 +72,11 @@ def admit(world: World, request: Request, match: re.Match[str]) -> GitCall:
     """Who asks and may they: 401 asks git for credentials, 404 hides, 403 refuses a push."""
     with world.lock:
         challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}
+        authorization = request.headers.get("authorization", "")
         try:
-            caller = caller_of(world, request.headers.get("authorization"))
+            if authorization and not authorization.lower().startswith("basic "):
+                raise RefusedError(401, "Bad credentials")  # for git, GitHub's documents name only this way
+            caller = caller_of(world, authorization)
         except RefusedError as refused:
             raise RefusedError(refused.status, "Invalid username or token.", headers=challenge) from None
         repository = world.repositories.get(match["name"].lower())

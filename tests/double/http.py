@@ -236,16 +236,31 @@ class Handler(BaseHTTPRequestHandler):
             yield from self._chunks()
             return
         left = int(self.headers.get("Content-Length") or 0)
-        while left > 0 and (block := self.rfile.read(min(left, githttp.CHUNK))):
+        while left > 0:
+            block = self._read(min(left, githttp.CHUNK))
             left -= len(block)
             yield block
 
+    def _read(self, size: int) -> bytes:
+        """Half a body is none: a worker that is killed while it sends must not look like one that sends
+        nonsense."""
+        block = self.rfile.read(size)
+        if len(block) < size:
+            raise ConnectionAbortedError("the client went away in the middle of a body")
+        return block
+
     def _chunks(self) -> Iterator[bytes]:
-        while size := int(self.rfile.readline(64).split(b";")[0] or b"0", 16):
-            yield self.rfile.read(size)
+        while size := self._chunk_size():
+            yield self._read(size)
             self.rfile.readline(8)
         while self.rfile.readline(65_536).strip():
             pass  # trailers
+
+    def _chunk_size(self) -> int:
+        line = self.rfile.readline(64).split(b";")[0].strip()
+        if not line:
+            raise ConnectionAbortedError("the client went away in the middle of a body")
+        return int(line, 16)
 
     def _drain(self) -> None:
         """A push that is refused unread would look like a reset to git, and leave its body to the next

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,6 @@ from jsonschema import Draft202012Validator
 from tests.double.state import Json
 from tests.double.web import Request, Templates
 
-DESCRIPTION = (
-    Path(__file__).parent.parent
-    / "npm"
-    / "node_modules"
-    / "@octokit"
-    / "openapi"
-    / "generated"
-    / "api.github.com.json"
-)
 METHODS = ("get", "post", "put", "patch", "delete")
 COMBINED = ("allOf", "anyOf", "oneOf")
 
@@ -199,9 +189,3 @@ def unknown_fields(schemas: list[Json], value: Any, at: str) -> Iterator[str]:
             yield from unknown_fields(inner or free, below, f"{at}.{name}")
         elif named:
             yield f"{at}.{name}"
-
-
-@lru_cache(maxsize=1)
-def installed() -> OpenApi | None:
-    """The description, read once per process (0.15 s); None where the npm test tools are not installed."""
-    return OpenApi(DESCRIPTION) if DESCRIPTION.is_file() else None

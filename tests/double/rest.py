@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from tests.double.auth import authorize, caller_of
 from tests.double.endpoints import apps, checks, contents, git_data, issues, pulls
-from tests.double.openapi import OpenApi
 from tests.double.shapes import Shapes
 from tests.double.state import App, Token, World
 from tests.double.web import (
@@ -25,6 +25,9 @@ from tests.double.web import (
     Templates,
     not_found,
 )
+
+if TYPE_CHECKING:
+    from tests.double.openapi import OpenApi
 
 ROUTES: tuple[Route, ...] = (
     *apps.ROUTES,

@@ -63,14 +63,17 @@ import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from tests.double.description import installed
 from tests.double.faults import Faults
 from tests.double.http import API, Recorded, Server
-from tests.double.openapi import OpenApi, installed
 from tests.double.people import People
 from tests.double.rest import Rest
 from tests.double.stage import EVENTS, PERMISSIONS, Credentials
+
+if TYPE_CHECKING:
+    from tests.double.openapi import OpenApi
 
 __all__ = ["EVENTS", "PERMISSIONS", "Credentials", "DoubleError", "GitHubDouble"]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,8 @@ def git(tmp_path: Path) -> Git:
     ) -> subprocess.CompletedProcess[str]:
         settings = {"user.name": "Test", "user.email": "test@example.org", **(config or {})}
         if token is not None:
-            settings["http.extraHeader"] = f"Authorization: Bearer {token}"
+            basic = b64encode(f"x-access-token:{token}".encode()).decode()
+            settings["http.extraHeader"] = f"Authorization: Basic {basic}"
         env = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),

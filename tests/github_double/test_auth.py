@@ -178,5 +178,11 @@ def test_roles(github: GitHubDouble, ask: Ask, login: str, permission: str, role
     assert (answer["permission"], answer["role_name"]) == (permission, role)
 
 
+def test_a_user_is_looked_up(ask: Ask, app: Credentials) -> None:  # noqa: ARG001
+    bot = ask("GET", "/users/codeagent[bot]").json()
+    assert (bot["login"], bot["type"]) == ("codeagent[bot]", "Bot")
+    assert ask("GET", "/users/ghost").status_code == 404
+
+
 def test_an_unknown_user_has_no_role(ask: Ask) -> None:
     assert ask("GET", f"/repos/{REPO}/collaborators/ghost/permission").status_code == 404

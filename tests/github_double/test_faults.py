@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 import time
 from pathlib import Path
@@ -112,6 +113,36 @@ def test_faults_hit_a_push_too(
     pushed = git("push", "origin", "HEAD:refs/heads/fix", cwd=clone, token=token)
     assert pushed.returncode != 0
     assert (github.repository(REPO).git.tip("fix") is not None) is arrives
+
+
+def test_half_a_request_is_none(github: GitHubDouble, ask: Ask) -> None:
+    """A worker that is killed while it sends is no violation, and nothing comes of it."""
+    head = f"POST /api/v3{COMMENTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ask.token}\r\n"
+    address = ("127.0.0.1", int(github.site.rpartition(":")[2]))
+    for rest in (
+        "Content-Length: 30\r\n\r\n" + '{"body": ',
+        "Transfer-Encoding: chunked\r\n\r\n9\r\n" + '{"bod',
+    ):
+        with socket.create_connection(address) as client:
+            client.sendall((head + rest).encode())
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(100) == b""
+    assert (github.comments(REPO, 1), github.violations, github.bugs) == ([], [], [])
+
+
+def test_closing_ends_open_connections_and_late_answers(tmp_path: Path) -> None:
+    with httpx.Client(timeout=30, trust_env=False) as client:
+        with GitHubDouble(tmp_path / "other") as gh:
+            assert client.get(f"{gh.api_url}/rate_limit").status_code == 200  # kept alive by the client
+            gh.faults.add("GET", "rate_limit", Slow(300))
+            late = threading.Thread(target=lambda: httpx.get(f"{gh.api_url}/rate_limit", trust_env=False))
+            late.start()
+            while not gh.faults.rows[0].hits:
+                time.sleep(0.01)
+        late.join()
+        with pytest.raises(httpx.TransportError):
+            client.get(f"{gh.api_url}/rate_limit")
+    assert not [each.name for each in threading.enumerate() if "process_request_thread" in each.name]
 
 
 def test_many_at_once(github: GitHubDouble, ask: Ask) -> None:

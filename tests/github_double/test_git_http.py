@@ -47,11 +47,14 @@ def test_a_clone_has_the_files_and_no_token(clone: Path, token: str) -> None:
     )
 
 
-def test_basic_authorization_as_git_sends_it(
-    github: GitHubDouble, git: Git, token: str, tmp_path: Path
+def test_only_basic_authorization_as_git_sends_it(
+    github: GitHubDouble, git: Git, token: str, http: httpx.Client, tmp_path: Path
 ) -> None:
     address = github.git_url(REPO).replace("//", f"//x-access-token:{token}@")
     assert git("ls-remote", address).returncode == 0
+    refs = f"{github.git_url(REPO)}/info/refs?service=git-upload-pack"
+    assert http.get(refs).status_code == 401
+    assert http.get(refs, headers={"Authorization": f"Bearer {token}"}).status_code == 401
     wrong_user = address.replace("x-access-token", "git")
     assert git("ls-remote", wrong_user, cwd=tmp_path).returncode != 0
 
@@ -92,14 +95,14 @@ def test_a_large_push_is_chunked(github: GitHubDouble, git: Git, token: str, clo
 
 def test_a_gzipped_request_is_understood(github: GitHubDouble, app: Credentials, http: httpx.Client) -> None:
     """git compresses a fetch that has much to say; this says it by hand, in protocol 2."""
+    auth = ("x-access-token", github.access_token(app.installation_id))
     body = gzip.compress(b"0014command=ls-refs\n0000")
     headers = {
-        "Authorization": f"Bearer {github.access_token(app.installation_id)}",
         "Content-Type": "application/x-git-upload-pack-request",
         "Content-Encoding": "gzip",
         "Git-Protocol": "version=2",
     }
-    answer = http.post(f"{github.git_url(REPO)}/git-upload-pack", content=body, headers=headers)
+    answer = http.post(f"{github.git_url(REPO)}/git-upload-pack", content=body, headers=headers, auth=auth)
     assert (answer.status_code, b"refs/heads/main" in answer.content) == (200, True)
 
 
@@ -180,9 +183,9 @@ def test_a_protected_branch_is_refused(github: GitHubDouble, git: Git, token: st
 def test_nothing_but_the_smart_protocol(
     github: GitHubDouble, http: httpx.Client, token: str, path: str
 ) -> None:
-    request = http.build_request("GET", github.site, headers={"Authorization": f"Bearer {token}"})
+    request = http.build_request("GET", github.site)
     request.url = request.url.copy_with(raw_path=f"/{path}".encode())
-    assert http.send(request).status_code == 404
+    assert http.send(request, auth=("x-access-token", token)).status_code == 404
 
 
 def test_an_empty_repository_is_cloned(

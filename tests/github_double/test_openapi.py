@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.double.openapi import installed
+from tests.double.description import installed
 from tests.double.rest import ROUTES
 from tests.double.server import DoubleError, GitHubDouble
 from tests.double.web import Request
@@ -134,3 +136,15 @@ def test_without_the_description_only_unknown_paths_are_noticed(tmp_path: Path) 
             assert client.get(f"{HERE}/no-such-thing").status_code == 404
             assert client.post(f"{HERE}/issues/1/comments", content=b"{").status_code == 400
     assert gh.violations == [f"the double does not know GET {HERE}/no-such-thing"]
+
+
+def test_the_double_runs_without_development_dependencies() -> None:
+    """make demo installs the runtime's lock file only."""
+    code = (
+        "import sys\n"
+        "for name in ('jsonschema', 'pytest', 'hypothesis', 'yaml'): sys.modules[name] = None\n"
+        "import tests.double.server\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run((sys.executable, "-c", code), cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -93,6 +93,16 @@ def revoke_token(call: Call) -> Answer:
     return Answer(status=204)
 
 
+def get_user(call: Call) -> Answer:
+    user = call.world.users.get(call.params["username"].lower())
+    if user is None:
+        raise not_found()
+    unsaid = dict.fromkeys(("name", "company", "blog", "location", "email", "hireable", "bio"))
+    counts = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
+    times = dict.fromkeys(("created_at", "updated_at"), stamp(call.world.clock.now()))
+    return Answer(body={**call.shapes.user(user), **unsaid, **counts, **times})
+
+
 def list_repositories(call: Call) -> Answer:
     token = call.token
     seen = [
@@ -189,6 +199,7 @@ ROUTES: tuple[Route, ...] = (
     route("GET", "/repos/{owner}/{repo}/installation", get_repository_installation, who="app"),
     route("GET", "/installation/repositories", list_repositories),
     route("DELETE", "/installation/token", revoke_token),
+    route("GET", "/users/{username}", get_user, who="anyone"),
     route("GET", "/rate_limit", rate_limit, who="anyone"),
     route("GET", "/app/hook/deliveries", list_deliveries, who="app"),
     route("GET", "/app/hook/deliveries/{delivery_id}", get_delivery, who="app"),
