@@ -1,0 +1,427 @@
+"""GitHub: the Forge over githubkit. The only place that knows githubkit.
+
+Here are the requests, one method each, and who may send them; ``bot.github_forge`` makes something of them. A
+token is for one repository, has the least permissions and is revoked when its Forge is closed (threat 10).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeVar, cast
+from urllib.parse import quote
+
+import httpx
+from githubkit import AppAuthStrategy, GitHub, Response, TokenAuthStrategy
+from githubkit.cache import MemCacheStrategy
+from githubkit.exception import RequestError, RequestFailed
+from githubkit.utils import UNSET
+from pydantic import TypeAdapter
+
+from bot.errors import ConfigError, ForgeRefused
+from bot.forge import Forge, RepositoryRef
+from bot.github_forge import Access, GitHubForge
+from bot.github_line import Done, Habits, Line, Request
+from bot.github_shapes import (
+    AppShape,
+    CheckShape,
+    ChecksShape,
+    CommentShape,
+    ContentShape,
+    ErrorShape,
+    IssueShape,
+    PermissionShape,
+    PullShape,
+    RefShape,
+    RepositoryShape,
+    TokenShape,
+)
+from bot.pacing import Answered, Lost, Pacer
+from bot.settings import GITHUB_API, web_url_of
+
+__all__ = ["PERMISSIONS", "AppKeys", "Endpoints", "GitHubForges", "Habits", "Link"]
+
+PERMISSIONS: Final = {
+    "checks": "write",
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
+"""No ``workflows``: GitHub itself refuses a push that changes one (threat 14)."""
+
+PAGE: Final = 100
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppKeys:
+    """``issuer``: App id or client id."""
+
+    issuer: str
+    private_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """How GitHub is reached. ``web_url`` None: made from ``api_url``. ``api_version`` None: githubkit's."""
+
+    api_url: str = GITHUB_API
+    web_url: str | None = None
+    user_agent: str = "codeagent-bot"
+    api_version: str | None = None
+    transport: httpx.BaseTransport | None = None
+    timeout: httpx.Timeout = field(default_factory=lambda: httpx.Timeout(10.0, read=30.0))
+
+    @property
+    def web(self) -> str:
+        return (self.web_url or web_url_of(self.api_url)).rstrip("/")
+
+
+class _Client(GitHub[Any]):
+    """githubkit with one httpx client for its whole life: by itself it builds one for each request (28 ms
+    instead of 4), and keeps an entered one in a ContextVar that other threads do not see."""
+
+    def __init__(self, auth: AppAuthStrategy | TokenAuthStrategy, link: Link) -> None:
+        super().__init__(
+            auth,
+            base_url=link.api_url,
+            user_agent=link.user_agent,
+            timeout=link.timeout,
+            transport=link.transport,
+            event_hooks={"request": [_versioned(link.api_version)]} if link.api_version else None,
+            cache_strategy=MemCacheStrategy(),  # the default one is shared: another App's JWT could be taken
+            http_cache=False,  # answers about a private repository do not stay in memory
+            auto_retry=False,  # it repeats POST
+            rest_api_validate_body=False,  # bodies are checked by our tests, against GitHub's description
+        )
+        self._kept = self._create_sync_client()
+
+    @contextmanager
+    def get_sync_client(self) -> Iterator[httpx.Client]:
+        yield self._kept
+
+    def close(self) -> None:
+        self._kept.close()
+
+    def outcome(self, request: Request) -> Done | Answered | Lost:
+        try:
+            response = request.send(self).raw_response
+            return Done(request.parse(response.json() if response.content else None))
+        except RequestFailed as error:
+            return _answered(error.response.raw_response)
+        except RequestError as error:
+            return _lost(error.exc)
+        except ValueError as error:  # no JSON, or (pydantic's ValidationError) not the fields that are needed
+            return Lost(sent=True, reason=f"the answer could not be understood ({type(error).__name__})")
+
+    def _check_rate_limit(self, response: Response[Any]) -> None:
+        """Not here: it reads Retry-After with int(), which a date breaks. ``bot.pacing`` decides."""
+
+
+def _versioned(version: str) -> Callable[[httpx.Request], None]:
+    def put(request: httpx.Request) -> None:
+        request.headers["X-GitHub-Api-Version"] = version
+
+    return put
+
+
+def _lost(cause: Exception) -> Lost:
+    if not isinstance(cause, httpx.HTTPError):
+        raise cause  # a bug, not the network
+    unsent = isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return Lost(sent=not unsent, reason=f"{type(cause).__name__} {cause}".strip())
+
+
+def _answered(response: httpx.Response) -> Answered:
+    try:
+        message = ErrorShape.model_validate(response.json()).text()
+    except ValueError:  # a proxy answered
+        message = response.reason_phrase
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answered(status=response.status_code, headers=headers, message=message)
+
+
+_Send = Callable[[GitHub[Any]], Response[Any, Any]]
+_COMMENTS: Final = TypeAdapter(list[CommentShape])
+_PULLS: Final = TypeAdapter(list[PullShape])
+_CONTENT: Final[TypeAdapter[ContentShape | list[Any]]] = TypeAdapter(ContentShape | list[Any])
+
+
+class Endpoints:
+    """What is asked about one repository: each method is one request, and answers a narrow shape."""
+
+    def __init__(self, full_name: str, ask: Callable[[Request], Any]) -> None:
+        self._at = tuple(full_name.split("/", 1))
+        self._full_name = full_name
+        self._request = ask
+
+    def _ask(self, method: str, what: str, send: _Send, parse: Callable[[Any], T]) -> T:
+        request = Request(what=f"{what} in {self._full_name}", method=method, send=send, parse=parse)
+        return cast(T, self._request(request))
+
+    @property
+    def owner(self) -> str:
+        return self._at[0]
+
+    @property
+    def name(self) -> str:
+        return self._at[1]
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    def permission(self, login: str) -> PermissionShape:
+        return self._ask(
+            "GET",
+            f"say what {login} may do",
+            lambda gh: gh.rest.repos.get_collaborator_permission_level(
+                self.owner, self.name, quote(login, safe="")
+            ),
+            PermissionShape.model_validate,
+        )
+
+    def repository(self) -> RepositoryShape:
+        return self._ask(
+            "GET",
+            "describe the repository",
+            lambda gh: gh.rest.repos.get(self.owner, self.name),
+            RepositoryShape.model_validate,
+        )
+
+    def branch(self, name: str) -> RefShape:
+        return self._ask(
+            "GET",
+            f"find branch {name}",
+            lambda gh: gh.rest.git.get_ref(self.owner, self.name, f"heads/{quote(name, safe='/')}"),
+            RefShape.model_validate,
+        )
+
+    def content(self, path: str, ref: str) -> ContentShape | list[Any]:
+        return self._ask(
+            "GET",
+            f"read {path} at {ref}",
+            lambda gh: gh.rest.repos.get_content(self.owner, self.name, quote(path, safe="/"), ref=ref),
+            _CONTENT.validate_python,
+        )
+
+    def issue(self, number: int) -> IssueShape:
+        return self._ask(
+            "GET",
+            f"show issue {number}",
+            lambda gh: gh.rest.issues.get(self.owner, self.name, number),
+            IssueShape.model_validate,
+        )
+
+    # --- comments -------------------------------------------------------------------------------------------
+
+    def comments(self, number: int, page: int) -> list[CommentShape]:
+        return self._ask(
+            "GET",
+            f"list the comments of issue {number}",
+            lambda gh: gh.rest.issues.list_comments(self.owner, self.name, number, per_page=PAGE, page=page),
+            _COMMENTS.validate_python,
+        )
+
+    def create_comment(self, number: int, body: str) -> CommentShape:
+        return self._ask(
+            "POST",
+            f"comment on issue {number}",
+            lambda gh: gh.rest.issues.create_comment(self.owner, self.name, number, body=body),
+            CommentShape.model_validate,
+        )
+
+    def edit_comment(self, comment: int, body: str) -> CommentShape:
+        return self._ask(
+            "PATCH",
+            f"edit comment {comment}",
+            lambda gh: gh.rest.issues.update_comment(self.owner, self.name, comment, body=body),
+            CommentShape.model_validate,
+        )
+
+    # --- check runs -----------------------------------------------------------------------------------------
+
+    def check_runs(self, sha: str, name: str, app: int, page: int) -> list[CheckShape]:
+        """``filter`` all: the newest alone would hide ours behind a later one of the same name."""
+        return self._ask(
+            "GET",
+            f"list the check runs of {sha}",
+            lambda gh: gh.rest.checks.list_for_ref(
+                *(self.owner, self.name, sha),
+                check_name=name,
+                app_id=app,
+                filter_="all",
+                per_page=PAGE,
+                page=page,
+            ),
+            lambda data: list(ChecksShape.model_validate(data).check_runs),
+        )
+
+    def create_check_run(self, data: dict[str, Any]) -> CheckShape:
+        return self._ask(
+            "POST",
+            f"create check run {data['name']}",
+            lambda gh: gh.rest.checks.create(self.owner, self.name, data=cast(Any, data)),
+            CheckShape.model_validate,
+        )
+
+    def update_check_run(self, check: int, data: dict[str, Any]) -> CheckShape:
+        return self._ask(
+            "PATCH",
+            f"update check run {check}",
+            lambda gh: gh.rest.checks.update(self.owner, self.name, check, data=cast(Any, data)),
+            CheckShape.model_validate,
+        )
+
+    # --- pull requests --------------------------------------------------------------------------------------
+
+    def pulls(self, *, head: str | None, state: Literal["open", "all"], page: int) -> list[PullShape]:
+        """Newest first. ``head``: a branch of this repository."""
+        return self._ask(
+            "GET",
+            f"list the pull requests from {head}" if head else "list the pull requests",
+            lambda gh: gh.rest.pulls.list(
+                *(self.owner, self.name),
+                head=f"{self.owner}:{head}" if head else UNSET,
+                state=state,
+                sort="created",
+                direction="desc",
+                per_page=PAGE,
+                page=page,
+            ),
+            _PULLS.validate_python,
+        )
+
+    def create_pull(self, *, title: str, body: str, head: str, base: str, draft: bool) -> PullShape:
+        return self._ask(
+            "POST",
+            f"open a pull request from {head}",
+            lambda gh: gh.rest.pulls.create(
+                *(self.owner, self.name), title=title, body=body, head=head, base=base, draft=draft
+            ),
+            PullShape.model_validate,
+        )
+
+    def edit_pull(self, number: int, *, title: str, body: str) -> PullShape:
+        return self._ask(
+            "PATCH",
+            f"edit pull request {number}",
+            lambda gh: gh.rest.pulls.update(self.owner, self.name, number, title=title, body=body),
+            PullShape.model_validate,
+        )
+
+    def add_labels(self, number: int, labels: list[str]) -> None:
+        self._ask(
+            "POST",
+            f"label pull request {number}",
+            lambda gh: gh.rest.issues.add_labels(self.owner, self.name, number, labels=list(labels)),
+            lambda _: None,
+        )
+
+
+class GitHubForges:
+    """Opens one Forge for each job; all that talk for one installation share its pace.
+
+    ``redact`` is applied to every text that goes out and to every message; ``remember`` is told each new
+    token, so that logs can be kept free of it.
+    """
+
+    def __init__(
+        self,
+        keys: AppKeys,
+        link: Link | None = None,
+        *,
+        redact: Callable[[str], str] = str,
+        remember: Callable[[str], None] = lambda _: None,
+        habits: Habits | None = None,
+    ) -> None:
+        self._link = link or Link()
+        self._redact = redact
+        self._remember = remember
+        self._habits = habits or Habits()
+        self._pacers: dict[int, Pacer] = {}
+        self._app: AppShape | None = None
+        self._lock = threading.Lock()
+        self._client = _app_client(keys, self._link)
+        self._line = Line(self._pacer(0), self._habits, redact)
+
+    def open(self, repository: RepositoryRef) -> Forge:
+        """Raises ForgeRefused when the App is not (or no longer) installed there with what it needs."""
+        if repository.full_name.count("/") != 1 or not all(repository.full_name.split("/")):
+            raise ForgeRefused(f"{repository.full_name!r} is no repository: OWNER/NAME is.", status=404)
+        access = Access(
+            mint=lambda: self._token(repository),
+            connect=lambda token: _Client(TokenAuthStrategy(token), self._link),
+            line=Line(self._pacer(repository.installation), self._habits, self._redact),
+            clock=self._habits.clock,
+            git_url=f"{self._link.web}/{repository.full_name}.git",
+        )
+        access.renew()
+        return GitHubForge(access, Endpoints(repository.full_name, access.ask), self, self._redact)
+
+    def close(self, forge: Forge) -> None:
+        """Revoke its token. Idempotent; a token that cannot be revoked now ends within the hour by itself."""
+        assert isinstance(forge, GitHubForge), "a Forge is closed by what opened it"
+        forge.access.revoke()
+
+    def shut(self) -> None:
+        """Close the connections of the App itself."""
+        self._client.close()
+
+    def app_id(self) -> int:
+        return self._own().id
+
+    def bot_login(self) -> str:
+        """The author of everything that this App writes. No person can have such a name."""
+        return f"{self._own().slug}[bot]"
+
+    def _own(self) -> AppShape:
+        """Who this App is: asked once."""
+        with self._lock:
+            if self._app is None:
+                request = Request(
+                    what="say which App this is",
+                    method="GET",
+                    send=lambda gh: gh.rest.apps.get_authenticated(),
+                    parse=AppShape.model_validate,
+                )
+                self._app = cast(AppShape, self._line.ask(self._client, request))
+            return self._app
+
+    def _pacer(self, installation: int) -> Pacer:
+        with self._lock:
+            if installation not in self._pacers:
+                habits = self._habits
+                self._pacers[installation] = Pacer(habits.pace, habits.clock, habits.patience.longest_wait)
+            return self._pacers[installation]
+
+    def _token(self, repository: RepositoryRef) -> str:
+        request = Request(
+            what=f"give a token for {repository.full_name} (installation {repository.installation})",
+            method="POST",
+            send=lambda gh: gh.rest.apps.create_installation_access_token(
+                repository.installation,
+                data={"repository_ids": [repository.repository_id], "permissions": dict(PERMISSIONS)},
+            ),
+            parse=TokenShape.model_validate,
+        )
+        # A token that was made and lost on the way harms nobody: nothing to look for first.
+        made = cast(TokenShape, self._line.settle(lambda: self._line.ask(self._client, request)))
+        self._remember(made.token)
+        return made.token
+
+
+def _app_client(keys: AppKeys, link: Link) -> _Client:
+    """Signs once: with a bad key githubkit would only fail at the first request."""
+    auth = AppAuthStrategy(keys.issuer, keys.private_key)
+    client = _Client(auth, link)
+    try:
+        cast(Any, auth.get_auth_flow(client)).get_jwt()
+    except Exception as error:  # noqa: BLE001 - PyJWT and cryptography raise a dozen kinds for a bad key
+        client.close()
+        raise ConfigError(
+            f"The App's private key cannot sign ({type(error).__name__}): give the .pem file from GitHub."
+        ) from None
+    return client

@@ -1,0 +1,312 @@
+"""What the bot does on GitHub, made of single requests: "look, then create or edit" (threat 22).
+
+A request that may have been carried out is never just sent again: :meth:`Line.settle` looks first.
+All text that goes out is redacted here, as the last of several times (threat 11).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
+
+import structlog
+
+from bot.errors import ForgeError, ForgeRefused, ForgeUnavailable
+from bot.forge import Branch, CheckRun, GitAccess, Issue, NewPullRequest, PullRequest
+from bot.github_line import Connection, Line, Request, Unclear
+from bot.github_shapes import (
+    LARGEST_BODY,
+    LARGEST_OUTPUT,
+    CheckShape,
+    CommentShape,
+    ContentShape,
+    PullShape,
+    fit,
+    label_names,
+    login_of,
+    marked,
+    one_line,
+    same_text,
+)
+
+if TYPE_CHECKING:
+    from bot.github import Endpoints
+
+TOKEN_SECONDS: Final = 3000.0  # GitHub ends a token after an hour
+PAGE: Final = 100
+MOST_PAGES: Final = 100
+MARKER_PAGES: Final = 5
+ROLES: Final = frozenset(("admin", "maintain", "write", "triage", "read", "none"))
+_LOGIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})(?:\[bot\])?", re.ASCII)
+
+T = TypeVar("T")
+
+log = structlog.get_logger("bot.github")
+
+
+class Identity(Protocol):
+    """Who the App is."""
+
+    def app_id(self) -> int: ...
+
+    def bot_login(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    token: str = field(repr=False)
+    connection: Connection
+    since: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Access:
+    """A token for one repository: made, replaced when it ends, revoked."""
+
+    mint: Callable[[], str]
+    connect: Callable[[str], Connection]
+    line: Line
+    clock: Callable[[], float]
+    git_url: str
+    _session: _Session | None = None
+
+    def renew(self) -> _Session:
+        """At the start, after fifty minutes, and when GitHub no longer takes the old one."""
+        token = self.mint()
+        if self._session is not None:
+            self._session.connection.close()
+        self._session = _Session(token=token, connection=self.connect(token), since=self.clock())
+        return self._session
+
+    def git(self) -> GitAccess:
+        return GitAccess(url=self.git_url, token=self._live().token)
+
+    def ask(self, request: Request) -> Any:
+        try:
+            return self._ask(self._live(), request)
+        except ForgeRefused as error:
+            if error.status != 401:
+                raise
+        return self._ask(self.renew(), request)  # it was revoked, or ended before its time
+
+    def revoke(self) -> None:
+        """Idempotent."""
+        session, self._session = self._session, None
+        if session is None:
+            return
+        request = Request(
+            what="end a token",
+            method="DELETE",
+            send=lambda gh: gh.rest.apps.revoke_installation_access_token(),
+            parse=lambda _: None,
+        )
+        try:
+            self.line.settle(lambda: self.line.ask(session.connection, request))
+        except ForgeError as error:
+            if not (isinstance(error, ForgeRefused) and error.status == 401):  # it has ended already
+                log.warning("token_not_revoked", repository=self.git_url, reason=str(error))
+        finally:
+            session.connection.close()
+
+    def clean(self, text: str) -> str:
+        return text.replace(self._session.token, "***") if self._session is not None else text
+
+    def _live(self) -> _Session:
+        if self._session is None:
+            raise ForgeRefused(f"The access to {self.git_url} was closed; open it again.", status=401)
+        if self.clock() - self._session.since >= TOKEN_SECONDS:
+            return self.renew()
+        return self._session
+
+    def _ask(self, session: _Session, request: Request) -> Any:
+        return self.line.ask(session.connection, request, self.clock() - session.since)
+
+
+class GitHubForge:
+    """``bot.forge.Forge`` for one repository. Made by ``bot.github.GitHubForges``."""
+
+    def __init__(
+        self, access: Access, endpoints: Endpoints, identity: Identity, redact: Callable[[str], str]
+    ) -> None:
+        self.access = access
+        self._at = endpoints
+        self._identity = identity
+        self._redact = redact
+
+    def git_access(self) -> GitAccess:
+        return self.access.git()
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    def permission(self, login: str) -> str:
+        if not _LOGIN.fullmatch(login):
+            return "none"
+        found = _or_none(lambda: self._at.permission(login))
+        if found is None:
+            return "none"
+        # A role that the organisation made itself counts as the one that it is built on.
+        role = found.role_name if found.role_name in ROLES else found.permission
+        return role if role in ROLES else "none"
+
+    def issue(self, number: int) -> Issue:
+        return self._at.issue(number).issue()
+
+    def default_branch(self) -> Branch | None:
+        return self.branch(self._at.repository().default_branch)
+
+    def branch(self, name: str) -> Branch | None:
+        """None: there is no such branch (GitHub says 409 for an empty repository)."""
+        found = _or_none(lambda: self._at.branch(name), (404, 409))
+        return None if found is None else Branch(name=name, sha=found.object.sha)
+
+    def read_file(self, path: str, ref: str) -> bytes | None:
+        if any(part in ("", ".", "..") for part in path.split("/")):
+            raise ForgeRefused(f"{path!r} is no path of a file in a repository.", status=404)
+        found = _or_none(lambda: self._at.content(path, ref))
+        if not isinstance(found, ContentShape) or found.type != "file":
+            return None  # nothing there, or a directory, link or submodule
+        if found.encoding != "base64":
+            raise ForgeRefused(f"{path} at {ref} has {found.size:,} bytes: too large to read.")
+        try:
+            return base64.b64decode(found.content)
+        except binascii.Error as error:
+            raise ForgeUnavailable(f"GitHub sent {path} at {ref} damaged.") from error
+
+    # --- comments -------------------------------------------------------------------------------------------
+
+    def upsert_comment(self, number: int, marker: str, body: str) -> str:
+        text = marked(self._clean(body), marker, LARGEST_BODY)
+        return self.access.line.settle(lambda: self._comment(number, marker, text)).html_url
+
+    def _comment(self, number: int, marker: str, text: str) -> CommentShape:
+        mine = self._own_comment(number, marker)
+        if mine is None:
+            return self._at.create_comment(number, text)
+        return mine if same_text(mine.body, text) else self._at.edit_comment(mine.id, text)
+
+    def _own_comment(self, number: int, marker: str) -> CommentShape | None:
+        """Anybody can write our marker: the author counts."""
+        login = self._identity.bot_login()
+        for comment in _pages(lambda page: self._at.comments(number, page), f"comments of issue {number}"):
+            if login_of(comment.user) == login and marker in (comment.body or ""):
+                return comment
+        return None
+
+    # --- check runs -----------------------------------------------------------------------------------------
+
+    def upsert_check_run(self, check: CheckRun) -> str:
+        text = fit(self._clean(check.text), LARGEST_OUTPUT)
+        output = {
+            "title": one_line(self._clean(check.title)) or check.name,
+            "summary": fit(self._clean(check.summary), LARGEST_OUTPUT),
+            **({"text": text} if text else {}),
+        }
+        done = {"conclusion": check.conclusion.value} if check.conclusion else {}
+        link = {"details_url": check.details_url} if check.details_url else {}
+        body = {"status": "completed" if done else "in_progress", "output": output, **done, **link}
+        return self.access.line.settle(lambda: self._check_run(check, body)).html_url or ""
+
+    def _check_run(self, check: CheckRun, body: dict[str, Any]) -> CheckShape:
+        mine = self._own_check_run(check)
+        if mine is None:
+            key = {"name": check.name, "head_sha": check.head_sha, "external_id": check.external_id}
+            return self._at.create_check_run({**key, **body})
+        return mine if _shows(mine, body) else self._at.update_check_run(mine.id, body)
+
+    def _own_check_run(self, check: CheckRun) -> CheckShape | None:
+        app, sha = self._identity.app_id(), check.head_sha
+        for run in _pages(lambda page: self._at.check_runs(sha, check.name, app, page), f"checks of {sha}"):
+            if run.external_id == check.external_id:
+                return run
+        return None
+
+    # --- pull requests --------------------------------------------------------------------------------------
+
+    def find_pull_request(self, head: str, marker: str) -> PullRequest | None:
+        found = next(iter(self._pulls_from(head)), None) or self._marked_pull(marker, "all")
+        return None if found is None else found.pull_request()
+
+    def upsert_pull_request(self, new: NewPullRequest) -> PullRequest:
+        body = marked(self._clean(new.body), new.marker, LARGEST_BODY)
+        title = one_line(self._clean(new.title))
+        return self.access.line.settle(lambda: self._pull(new, title, body)).pull_request()
+
+    def _pull(self, new: NewPullRequest, title: str, body: str) -> PullShape:
+        pull = self._open_pull(new)
+        if pull is None:
+            pull = self._create_pull(new, title, body, new.draft)
+        elif pull.title != title or not same_text(pull.body, body):
+            pull = self._at.edit_pull(pull.number, title=title, body=body)
+        there = {name.lower() for name in label_names(pull.labels)}
+        if missing := [label for label in new.labels if label.lower() not in there]:
+            self._at.add_labels(pull.number, missing)
+        return pull
+
+    def _create_pull(self, new: NewPullRequest, title: str, body: str, draft: bool) -> PullShape:
+        try:
+            return self._at.create_pull(title=title, body=body, head=new.head, base=new.base, draft=draft)
+        except ForgeRefused as error:
+            if error.status == 422 and "already exists" in str(error):
+                raise Unclear(str(error)) from error  # looking again will find it
+            if error.status == 422 and draft and "draft" in str(error).lower():
+                return self._create_pull(new, title, body, draft=False)  # some plans of GitHub have no drafts
+            raise
+
+    def _open_pull(self, new: NewPullRequest) -> PullShape | None:
+        from_head = (pull for pull in self._pulls_from(new.head) if pull.state == "open")
+        return next(from_head, None) or self._marked_pull(new.marker, "open")
+
+    def _pulls_from(self, head: str) -> list[PullShape]:
+        """Newest first."""
+        return self._at.pulls(head=head, state="all", page=1)
+
+    def _marked_pull(self, marker: str, state: Literal["open", "all"]) -> PullShape | None:
+        """Among the newest few hundred: the branch is the first key, this is for renamed ones."""
+        login = self._identity.bot_login()
+        for page in range(1, MARKER_PAGES + 1):
+            pulls = self._at.pulls(head=None, state=state, page=page)
+            for pull in pulls:
+                if login_of(pull.user) == login and marker in (pull.body or ""):
+                    return pull
+            if len(pulls) < PAGE:
+                break
+        return None
+
+    def _clean(self, text: str) -> str:
+        return self.access.clean(self._redact(text))
+
+
+def _or_none(ask: Callable[[], T], absent: tuple[int, ...] = (404,)) -> T | None:
+    try:
+        return ask()
+    except ForgeRefused as error:
+        if error.status in absent:
+            return None
+        raise
+
+
+def _pages(ask: Callable[[int], list[T]], what: str) -> Iterator[T]:
+    """All of them: with one unseen, a second of ours could be made."""
+    for number in range(1, MOST_PAGES + 1):
+        rows = ask(number)
+        yield from rows
+        if len(rows) < PAGE:
+            return
+    raise ForgeRefused(f"There are over {MOST_PAGES * PAGE:,} {what}: too many to look through. Start anew.")
+
+
+def _shows(check: CheckShape, body: dict[str, Any]) -> bool:
+    """Whether an update would change nothing."""
+    output = body["output"]
+    return (
+        check.status == body["status"]
+        and check.conclusion == body.get("conclusion")
+        and ("details_url" not in body or check.details_url == body["details_url"])
+        and check.output.title == output["title"]
+        and same_text(check.output.summary, output["summary"])
+        and same_text(check.output.text, output.get("text", ""))
+    )
