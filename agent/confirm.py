@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.executor import Bench, selection
+from agent.executor import Bench, expected, selection
 from agent.gates import Evidence, SizeCap, check_all
 from agent.protocols import Context
 from agent.types import Proof, State
@@ -21,15 +21,16 @@ def confirm(state: State, context: Context, bench: Bench, *, cap: SizeCap, links
             bench.run(state, (), fresh=True, label="proof: whole suite with the patch"),
         ]
     )
+    before = expected(state.tests, context, bench)
     evidence = Evidence(
         source=context.source,
         patch=state.patch,
         tests=state.tests,
-        baseline=context.baseline,
+        baseline=before,
         red=red,
         green=green,
         after=after,
-        flaky=_flaky(sorted(context.baseline.passing - after.passing), bench),
+        flaky=_flaky(sorted(before.passing - after.passing), bench),
         links=links,
         cap=cap,
     )

@@ -46,11 +46,6 @@ def added_lines(old: bytes | None, new: bytes | None) -> tuple[tuple[int, str], 
     )
 
 
-def removed_lines(old: bytes | None, new: bytes | None) -> tuple[tuple[int, str], ...]:
-    """The lines taken out, with their numbers in the old text."""
-    return added_lines(new, old)
-
-
 def _common(a: list[bytes], b: list[bytes]) -> int:
     """How many lines at the front are the same."""
     count = 0

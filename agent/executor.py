@@ -15,9 +15,10 @@ from agent.affected import affected_tests
 from agent.effects import JournaledRunner, Run
 from agent.errors import EditDoesNotApply
 from agent.protocols import Context, SourceTree
-from agent.reproduction import judge, same_verdicts
+from agent.reproduction import judge, lies_in, same_verdicts
 from agent.types import (
     AddTests,
+    Baseline,
     EditLines,
     Operation,
     Plan,
@@ -70,6 +71,21 @@ class Bench:
 
     def reports(self, runs: Sequence[Run]) -> tuple[SuiteReport, ...]:
         return tuple(self.suite.report(completed) for completed in self.runner.run_many(runs))
+
+
+def expected(tests: Sequence[TestFile], context: Context, bench: Bench) -> Baseline:
+    """The baseline to compare with when these tests are in place.
+
+    A test handed in with the task may be a newer version of a file that the repository has: what passes in
+    that version on base counts, not what passed in the older one.
+    """
+    newer = tuple(test for test in tests if test.given and context.source.read(test.path) is not None)
+    if not newer:
+        return context.baseline
+    paths = tuple(sorted(test.path for test in newer))
+    report = bench.reports([bench.run(State(tests=newer), paths, label="given tests on base")])[0]
+    older = frozenset(case for case in context.baseline.passing if any(lies_in(case, path) for path in paths))
+    return replace(context.baseline, passing=(context.baseline.passing - older) | report.passing)
 
 
 def selection(tests: Sequence[TestFile]) -> tuple[str, ...]:
@@ -150,8 +166,11 @@ class SandboxExecutor:
 
     def _suite_of(self, states: Sequence[State]) -> list[tuple[SuiteReport, tuple[str, ...]]]:
         """The suite's tests that can see each change, and which of them got worse."""
-        baseline, source = self._context.baseline, self._context.source
-        chosen = [affected_tests(state.patch, baseline, source) for state in states]
+        baselines = [expected(state.tests, self._context, self._bench) for state in states]
+        chosen = [
+            affected_tests(state.patch, baseline, self._context.source)
+            for state, baseline in zip(states, baselines, strict=True)
+        ]
         runs = [
             self._bench.run(state, select, label="suite")
             for state, select in zip(states, chosen, strict=True)
@@ -159,12 +178,14 @@ class SandboxExecutor:
         ]
         reports = iter(self._bench.reports(runs))
         return [
-            (SuiteReport(), ()) if select is None else self._compare(next(reports), select)
-            for select in chosen
+            (SuiteReport(), ()) if select is None else self._compare(next(reports), select, baseline.passing)
+            for select, baseline in zip(chosen, baselines, strict=True)
         ]
 
-    def _compare(self, report: SuiteReport, select: tuple[str, ...]) -> tuple[SuiteReport, tuple[str, ...]]:
-        worse = regressions(report, select, self._context.baseline.passing)
+    def _compare(
+        self, report: SuiteReport, select: tuple[str, ...], passing: frozenset[str]
+    ) -> tuple[SuiteReport, tuple[str, ...]]:
+        worse = regressions(report, select, passing)
         if worse and select:
             # A test that needs another one to run before it fails in any selection, on base as well.
             base = self._bench.reports([self._bench.run(State(), select, label="suite on base")])[0]
@@ -186,6 +207,9 @@ def apply_operation(state: State, operation: Operation, source: SourceTree) -> S
             return replace(state, outline=outline)
         case AddTests(tests=tests):
             paths = {test.path for test in tests}
+            taken = sorted(path for path in paths if source.read(path) is not None)
+            if taken:
+                raise EditDoesNotApply(f"{taken[0]} exists already; a new test goes into a file of its own")
             return replace(state, tests=(*(test for test in state.tests if test.path not in paths), *tests))
         case EditLines():
             return _write(state, operation.path, _edited(state, operation, source), source)
@@ -236,6 +260,3 @@ def _all_pass(report: SuiteReport) -> bool:
 
 def _key(state: State) -> str:
     return state.digest
-
-
-__all__ = ["Bench", "SandboxExecutor", "apply_operation", "current", "regressions", "selection"]

@@ -41,12 +41,13 @@ def cases_of(report: SuiteReport, test: TestFile, *, alone: bool = False) -> tup
     if test.select:
         chosen = frozenset(test.select)
         return tuple(case for case in report.cases if case.id in chosen or case.id.split("[")[0] in chosen)
-    module = test.path.removesuffix(".py").replace("/", ".")
-    found = tuple(case for case in report.cases if _lies_in(case.id, test.path, module))
+    found = tuple(case for case in report.cases if lies_in(case.id, test.path))
     return found or (report.cases if alone else ())
 
 
-def _lies_in(case: str, path: str, module: str) -> bool:
+def lies_in(case: str, path: str) -> bool:
+    """Whether a case id is one of this file: "tests/test_x.py::test_a" or "tests.test_x.Case.test_a"."""
+    module = path.removesuffix(".py").replace("/", ".")
     return case in (path, module) or case.startswith((f"{path}::", f"{module}."))
 
 

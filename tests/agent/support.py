@@ -117,8 +117,12 @@ class ToySandboxes:
         self.runs: list[tuple[str, ...]] = []
         self.opened = 0
         self.open_now = 0
+        self.every_run_flaky = False  # else every second one
         self.guard = threading.Lock()
         self.sandboxes: list[ToySandbox] = []
+
+    def flaky_in(self, number: int) -> frozenset[str]:
+        return self.flaky if self.every_run_flaky or number % 2 == 0 else frozenset()
 
     def open(self, spec: SandboxSpec) -> AbstractContextManager[Sandbox]:
         return self._open(spec)
@@ -158,7 +162,7 @@ class ToySandbox:
         if self.closed.is_set():
             raise SandboxClosed("closed")
         files = {p: c for p, c in {**self.files, **overlay}.items() if c is not None}
-        return run_toy(files, request, frozenset() if number % 2 else self.owner.flaky)
+        return run_toy(files, request, self.owner.flaky_in(number))
 
     def close(self) -> None:
         self.closed.set()

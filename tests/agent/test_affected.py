@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.affected import WHOLE, affected_tests
-from agent.diff import added_lines, changed_line_count, hunks, removed_lines
+from agent.diff import added_lines, changed_line_count, hunks
 from agent.types import Baseline, FileChange, Patch
 from sandbox.suites.types import Coverage
 
@@ -26,7 +26,8 @@ def test_hunks_rebuild_the_new_text(old: bytes, new: bytes) -> None:
         built += before[at : hunk.old.start - 1] + after[hunk.new.start - 1 : hunk.new.stop - 1]
         at = hunk.old.stop - 1
     assert built + before[at:] == after
-    assert len(removed_lines(old, new)) + len(added_lines(old, new)) == changed_line_count(old, new)
+    removed = sum(len(hunk.old) for hunk in hunks(old, new))
+    assert removed + len(added_lines(old, new)) == changed_line_count(old, new)
 
 
 def test_sizes_are_bounded_in_time() -> None:
