@@ -106,17 +106,7 @@ def assemble(settings: Settings, services: Services, redact: Redactor, *, public
         redact=redact,
         remember=redact.add,
     )
-    ports = Ports(
-        forges=forges,
-        git=Checkouts(),
-        repair=Engine(settings, services),
-        data=settings.data_dir,
-        clock=time.time,
-        wait=time.sleep,
-        identity=lambda: identity(forges.bot_login()),
-        redact=redact,
-        run_url=lambda run: f"{public_url.rstrip('/')}/runs/{run}" if public_url else "",
-    )
+    ports = job_ports(settings, services, forges, redact, public_url=public_url)
     jobs = DbosJobs(
         JobsConfig(data=settings.data_dir, database=settings.database, concurrency=settings.workers),
         worker(ports),
@@ -130,6 +120,22 @@ def assemble(settings: Settings, services: Services, redact: Redactor, *, public
         body_cap=settings.max_body_bytes,
     )
     return Service(settings=settings, jobs=jobs, forges=forges, web=web)
+
+
+def job_ports(
+    settings: Settings, services: Services, forges: GitHubForges, redact: Redactor, *, public_url: str = ""
+) -> Ports:
+    return Ports(
+        forges=forges,
+        git=Checkouts(),
+        repair=Engine(settings, services),
+        data=settings.data_dir,
+        clock=time.time,
+        wait=time.sleep,
+        identity=lambda: identity(forges.bot_login()),
+        redact=redact,
+        run_url=lambda run: f"{public_url.rstrip('/')}/runs/{run}" if public_url else "",
+    )
 
 
 def worker(ports: Ports) -> RunJob:
