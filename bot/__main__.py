@@ -1,0 +1,5 @@
+"""``python -m bot`` is ``codeagent``."""
+
+from bot.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""``codeagent bench``: the engine over known bugs. What judges a patch is never shown to the search."""

@@ -1,0 +1,98 @@
+"""What this machine has and lacks, and how to get it: the checks behind ``codeagent doctor``."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.errors import ConfigError
+from bot.settings import Settings
+from sandbox import Sandboxes, SandboxUnavailable
+
+MINIMUM_GIT = (2, 31)  # GIT_CONFIG_COUNT, which keeps tokens out of argv and files
+MINIMUM_FREE_MIB = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One check. ``needed`` False: the product works without it, ``remedy`` says what it would add."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def python_version() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding(
+        name="Python", ok=sys.version_info >= (3, 11), detail=version, remedy="install Python 3.11 or newer"
+    )
+
+
+def git_version(git: str = "git") -> Finding:
+    remedy = "install git 2.31 or newer (Debian: apt-get install git)"
+    path = shutil.which(git)
+    if path is None:
+        return Finding(name="git", ok=False, detail="not found on PATH", remedy=remedy)
+    done = subprocess.run((path, "--version"), capture_output=True, text=True, timeout=20, check=False)
+    digits = [part for part in done.stdout.split()[-1:] or [""] for part in part.split(".")]
+    version = tuple(int(part) for part in digits[:2] if part.isdigit())
+    return Finding(name="git", ok=version >= MINIMUM_GIT, detail=done.stdout.strip(), remedy=remedy)
+
+
+def disk_space(directory: Path) -> Finding:
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(existing).free >> 20
+    return Finding(
+        name="disk space",
+        ok=free >= MINIMUM_FREE_MIB,
+        detail=f"{free} MiB free for {directory}",
+        remedy=f"free {MINIMUM_FREE_MIB} MiB, or set CODEAGENT_DATA_DIR to a larger disk",
+    )
+
+
+def writable(directory: Path) -> Finding:
+    remedy = "set CODEAGENT_DATA_DIR to a directory that you may write"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe = directory / ".probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return Finding(
+            name="data directory", ok=False, detail=f"{directory}: {error.strerror}", remedy=remedy
+        )
+    return Finding(name="data directory", ok=True, detail=str(directory))
+
+
+def one_sandbox(name: str, made: Sandboxes | SandboxUnavailable, *, needed: bool) -> Finding:
+    if isinstance(made, SandboxUnavailable):
+        return Finding(name=name, ok=False, detail="not usable", remedy=str(made), needed=needed)
+    return Finding(name=name, ok=True, detail=f"usable, Python at {made.python}", needed=needed)
+
+
+def machine(data: Path, sandboxes: dict[str, Sandboxes | SandboxUnavailable]) -> Iterator[Finding]:
+    """The checks that every use needs. One working sandbox is enough."""
+    yield python_version()
+    yield git_version()
+    yield writable(data)
+    yield disk_space(data)
+    some = any(not isinstance(made, SandboxUnavailable) for made in sandboxes.values())
+    for name, made in sandboxes.items():
+        yield one_sandbox(name, made, needed=not some)
+
+
+def github(settings: Settings) -> Iterator[Finding]:
+    """What ``codeagent serve`` needs on top; nobody needs it for ``codeagent fix``."""
+    try:
+        app = settings.github_app()
+    except ConfigError as error:
+        yield Finding(name="GitHub App", ok=False, detail="not configured", remedy=str(error), needed=False)
+        return
+    yield Finding(name="GitHub App", ok=True, detail=f"{app.issuer} at {settings.api_url}")

@@ -1,0 +1,76 @@
+"""Puts the engine together: the built-in networks over the sandbox that this machine has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from agent.builtin import reproduction
+from agent.builtin.decision import BuiltinDecision
+from agent.builtin.feedback import BuiltinFeedback
+from agent.builtin.planner import BuiltinPlanner
+from agent.builtin.policy import BuiltinPolicy
+from agent.replay import NoSandboxes
+from agent.run import Services
+from agent.types import Budget
+from bot.settings import SandboxChoice, Settings
+from sandbox import Limits, Sandboxes, SandboxUnavailable
+from sandbox.select import PREFERENCES, Preference, choose
+
+SUITE_PATIENCE = 8  # a whole suite may take so many times the cap of one command
+
+
+def sandboxes(settings: Settings, wanted: SandboxChoice | None = None) -> Sandboxes:
+    """Raises SandboxUnavailable that says what to do."""
+    return choose((wanted or settings.sandbox).value, image=settings.image)
+
+
+def every_sandbox(
+    settings: Settings, wanted: SandboxChoice | None = None
+) -> dict[str, Sandboxes | SandboxUnavailable]:
+    """Each kind that is wanted, or why it cannot be had: for the check-up."""
+    chosen = (wanted or settings.sandbox).value
+    return {kind: _one(kind, settings) for kind in PREFERENCES if kind != "auto" and chosen in ("auto", kind)}
+
+
+def _one(kind: Preference, settings: Settings) -> Sandboxes | SandboxUnavailable:
+    try:
+        return choose(kind, image=settings.image)
+    except SandboxUnavailable as reason:
+        return reason
+
+
+def services(settings: Settings, sandboxes: Sandboxes) -> Services:
+    limits = Limits(
+        seconds=settings.limits.seconds,
+        memory_mib=settings.limits.memory_mib,
+        processes=settings.limits.processes,
+        cpus=settings.limits.cpus,
+        disk_mib=settings.limits.disk_mib,
+    )
+    return Services(
+        sandboxes=sandboxes,
+        cache=settings.data_dir / "environments",
+        policy=BuiltinPolicy(designer=reproduction.actions),
+        planner=BuiltinPlanner(),
+        decision=BuiltinDecision(),
+        feedback=BuiltinFeedback(),
+        limits=limits,
+        suite_limits=replace(limits, seconds=limits.seconds * SUITE_PATIENCE),
+    )
+
+
+def offline_services() -> Services:
+    """For a replay: the same networks, and nothing that could run anything."""
+    return Services(
+        sandboxes=NoSandboxes(),
+        cache=Path("/nonexistent"),
+        policy=BuiltinPolicy(designer=reproduction.actions),
+        planner=BuiltinPlanner(),
+        decision=BuiltinDecision(),
+        feedback=BuiltinFeedback(),
+    )
+
+
+def budget(settings: Settings, seconds: float | None = None) -> Budget:
+    return Budget(max_seconds=seconds or settings.budget.seconds, max_iterations=settings.budget.iterations)
