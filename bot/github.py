@@ -406,6 +406,7 @@ class GitHubForges:
                 data={"repository_ids": [repository.repository_id], "permissions": dict(PERMISSIONS)},
             ),
             parse=TokenShape.model_validate,
+            paced=False,
         )
         # A token that was made and lost on the way harms nobody: nothing to look for first.
         made = cast(TokenShape, self._line.settle(lambda: self._line.ask(self._client, request)))

@@ -103,6 +103,7 @@ class Access:
             method="DELETE",
             send=lambda gh: gh.rest.apps.revoke_installation_access_token(),
             parse=lambda _: None,
+            paced=False,
         )
         try:
             self.line.settle(lambda: self.line.ask(session.connection, request))

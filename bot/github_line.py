@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, assert_never
 
 from bot.errors import ForgeRefused, ForgeUnavailable
 from bot.pacing import (
+    SAFE,
     Answered,
     GiveUp,
     LookFirst,
@@ -37,12 +38,16 @@ class Habits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """``what`` completes "GitHub refused to …"; ``send`` takes the client that a Connection holds."""
+    """``what`` completes "GitHub refused to …"; ``send`` takes the client that a Connection holds.
+
+    ``paced`` False: a token is made or ended, which is no change that GitHub wants spaced.
+    """
 
     what: str
     method: str
     send: Callable[[Any], Any]
     parse: Callable[[Any], Any]
+    paced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class Line:
                 assert_never(decision)
 
     def _wait_turn(self, request: Request) -> None:
-        wait = self._pacer.turn(mutates=request.method not in ("GET", "HEAD"))
+        wait = self._pacer.turn(mutates=request.paced and request.method not in SAFE)
         if wait > self._habits.patience.longest_wait:
             until = moment(self._habits.clock() + wait)
             raise ForgeUnavailable(

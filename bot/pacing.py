@@ -156,14 +156,11 @@ class Pace:
 
 
 def mutation_wait(recent: Sequence[float], now: float, pace: Pace) -> float:
-    """Seconds until the next change may be sent. ``recent``: when earlier ones were, oldest first.
-
-    No wait is longer than its window, so a clock that was set back stops nothing.
-    """
+    """Seconds until the next change may be sent. ``recent``: when others were or will be, oldest first."""
     wait = 0.0
     for count, window in ((1, pace.between), (pace.per_minute, 60.0), (pace.per_hour, 3600.0)):
         if len(recent) >= count:
-            wait = max(wait, min(recent[-count] + window - now, window))
+            wait = max(wait, recent[-count] + window - now)
     return wait
 
 
@@ -184,6 +181,8 @@ class Pacer:
             now = self._clock()
             wait = max(min(self._held_until - now, LONGEST_LIMIT), 0.0)
             if mutates:
+                if self._recent and self._recent[-1] > now + self._longest_wait:
+                    self._recent.clear()  # no turn is taken that far ahead: the clock was set back
                 wait = max(wait, mutation_wait(self._recent, now, self._pace))
                 if wait <= self._longest_wait:
                     self._recent.append(now + wait)
