@@ -56,7 +56,7 @@ class CodeReader:
         """Statements; what no longer parses at the end is output or a traceback."""
         head, tail = _split(text)
         tree = parse_module(head, limit=MAX_CODE)
-        if tree is None or not tree.body or self._is_value(tree):
+        if tree is None or not tree.body or self._is_value(tree, mode):
             return False
         remarks = _remarks(head, tree)
         entries: list[Entry] = []
@@ -104,10 +104,12 @@ class CodeReader:
         subject = self.vocabulary.subject(node, text)
         return self.ledger.entry(subject) if subject else None
 
-    def _is_value(self, tree: ast.Module) -> bool:
+    def _is_value(self, tree: ast.Module, mode: Mode | None) -> bool:
+        """A lone literal; also a lone constructor where a result was announced."""
         match tree.body:
-            case [ast.Expr(value=value)]:
-                return self.vocabulary.is_value(value, ast.unparse(value))
+            case [ast.Expr(value=value)] if self.vocabulary.is_value(value, ast.unparse(value)):
+                announced = mode is not None and bool(self.ledger.last)
+                return announced or self.vocabulary.subject(value) is None
             case _:
                 return False
 
@@ -194,6 +196,12 @@ class CodeReader:
     def _line(self, line: str) -> Entry | None:
         tree = parse_module(line, limit=400)
         match tree.body if tree else []:
+            case [ast.Assert(test=test)]:
+                subject = self.vocabulary.program.subject(test, "", Form.ASSERTION)
+                entry = self.ledger.entry(subject) if subject else None
+                if entry is not None:
+                    self.ledger.tell([entry], Mode.EXPECTED, Accepts(), _one_line(line), 0.6)
+                return entry
             case [ast.Expr(value=value) | ast.Assign(value=value) | ast.Return(value=ast.expr() as value)]:
                 return self._expression(value, "")
             case _:

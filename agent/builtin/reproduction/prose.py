@@ -35,7 +35,6 @@ from agent.builtin.reproduction.vocabulary import (
     OperatorAtom,
     Vocabulary,
     exception,
-    is_exception,
     with_keywords,
     with_operator,
 )
@@ -49,6 +48,10 @@ PREPOSITIONS = frozenset(
 FILLERS = frozenset(["i", "the", "case", "of", "call", "we", "you", "same", "only"])
 JOINERS = frozenset(["and", "or", ",", "/", "&", "nor", "und", "et", "y", "both"])
 MESSAGE_STOPS = frozenset(["but", "instead", "when", "while", "because", "whereas", "although", "if"])
+PAST = frozenset(["returned", "gave", "printed", "yielded", "was", "produced"])
+CONTRASTING = frozenset(["now", "today", "currently"])
+WORKING = frozenset(["works", "work", "working", "succeeds"])
+ORDINALS = {"first": slice(0, 1), "former": slice(0, 1), "second": slice(1, 2), "latter": slice(-1, None)}
 ROUNDED = frozenset(["about", "approximately", "approx", "approx.", "roughly", "around", "circa", "≈", "~"])
 
 
@@ -99,6 +102,7 @@ class _Reader:
         self.last_cue: Cue | None = None
         self.toggled = False
         self.denied = STALE  # tokens since a negation
+        self.refuted = False  # something was denied in this clause
         self.aside = False
         self.also = False
         self.marked = False  # it says whether it tells what is or what ought to be
@@ -107,7 +111,10 @@ class _Reader:
         self.rounded = False
         self.unmarked_is_weak = False
         self.subject_end = -1
+        self.past = False  # it tells what came earlier
         self.guards = self._guards()
+        if mode is Mode.EXPECTED:
+            self.age = 0  # below a heading that says what follows
 
     # --- Walking ------------------------------------------------------------------------------------------
 
@@ -132,6 +139,9 @@ class _Reader:
             return at + 1
         if token.low in ROUNDED:
             self.rounded = True
+        if token.low in ORDINALS and at and self.tokens[at - 1].low == "the" and len(self.seen) > 1:
+            self.group, self.told = self.seen[ORDINALS[token.low]], set()
+            return at + 1
         atom, end = self._atom(at)
         match atom:
             case CallAtom():
@@ -179,13 +189,22 @@ class _Reader:
         return marks
 
     def _punctuation(self, token: Token, at: int) -> None:
-        if token.text == ":" and at and (self.age <= 1 or at - 1 == self.subject_end or at <= 3):
+        if token.text == ":" and self.mode is Mode.EXPECTED and self._explains(at):
+            self.mode, self.age = Mode.ACTUAL, STALE
+        elif token.text == ":" and at and (self.age <= 1 or at - 1 == self.subject_end):
             self.age = -1
         elif token.text == ";":
             self.age, self.aside, self.toggled = STALE, False, False
-            self.group = []
         elif token.text in "(,":
             self.age -= 1  # no distance
+
+    def _explains(self, at: int) -> bool:
+        """ "It should treat blanks as empty: `f(" ")` gives False": after the colon stands what happens."""
+        following = self.tokens[at + 1].type if at + 1 < len(self.tokens) else Type.PUNCT
+        long = at >= 4 and not any(
+            token.low in ("following", "this", "like") for token in self.tokens[at - 2 : at]
+        )
+        return long and following in (Type.CODE, Type.CALL) and self.last_cue is not Cue.EXPECT
 
     # --- Cues ---------------------------------------------------------------------------------------------
 
@@ -194,16 +213,21 @@ class _Reader:
             case Cue.EXPECT:
                 self._switch(Mode.EXPECTED)
                 self.hoping = True
+            case Cue.BUT if self.refuted and self.mode is Mode.EXPECTED:
+                self._switch(Mode.EXPECTED)  # "should not raise but return 5"
             case Cue.ACTUAL | Cue.BUT:
+                if self.tokens[at].low in CONTRASTING and self.past and self.told == {Mode.ACTUAL}:
+                    self._once()
                 self._switch(Mode.ACTUAL)
             case Cue.RESULT:
                 self.age = -1
+                self.past |= self.tokens[at].low in PAST
             case Cue.INSTEAD:
                 self.toggled, self.age = True, -1
             case Cue.LIKE:
                 self.like, self.age = True, -1
             case Cue.NOT:
-                self.denied = -1
+                self.denied, self.refuted = -1, True
             case Cue.RAISE | Cue.REJECT | Cue.ACCEPT:
                 self._verdict(cue, at)
             case Cue.BOTH:
@@ -223,9 +247,16 @@ class _Reader:
                 pass
         self.last_cue = cue
 
+    def _once(self) -> None:
+        """ "It returned 3, now it returns 0": what was is what ought to be."""
+        for entry in self._targets():
+            if entry.expected is None and entry.actual is not None:
+                entry.expected, entry.actual, entry.confidence = entry.actual, None, 0.8
+        self.told = set()
+
     def _switch(self, mode: Mode) -> None:
         self.mode, self.marked, self.age, self.aside, self.toggled = mode, True, -1, False, False
-        self.denied = STALE
+        self.denied, self.refuted = STALE, False
 
     def _verdict(self, cue: Cue, at: int) -> None:
         """It fails, is rejected, is accepted; with which exception may follow."""
@@ -238,6 +269,9 @@ class _Reader:
                 entry.complained = True
             return
         fails = (cue is not Cue.ACCEPT) != negated
+        if not fails and self.mode is Mode.ACTUAL and self.tokens[at].low in WORKING:
+            self._record(self._targets(), Mode.ACTUAL, Accepts(), True)  # it works: so it must go on to
+            return
         self._tell(self._targets(), Raises() if fails else Accepts(), at)
 
     # --- Atoms --------------------------------------------------------------------------------------------
@@ -248,7 +282,7 @@ class _Reader:
         match token.type:
             case Type.CODE:
                 atom = self.vocabulary.atom(token.text)
-                if isinstance(atom, NothingAtom) and self._fresh(3) and self.last_cue is Cue.RESULT:
+                if isinstance(atom, NothingAtom) and self._stands_for_text(token):
                     atom = Text(text=token.text)
                 return (self._message(atom, at + 1)) if isinstance(atom, Raises) else (atom, at + 1)
             case Type.CALL:
@@ -260,10 +294,20 @@ class _Reader:
             case _:
                 return self._word(at)
 
+    def _stands_for_text(self, token: Token) -> bool:
+        """Whether code that means nothing by itself is what was printed: "I get `hello_world`"."""
+        if self.last_cue is Cue.RESULT:
+            return self._fresh(3)
+        return (
+            self._fresh(1)
+            and self.last_cue in (Cue.ACTUAL, Cue.EXPECT, Cue.INSTEAD)
+            and not self.vocabulary.names.binding(token.text)[0]
+        )
+
     def _word(self, at: int) -> tuple[Atom, int]:
         token = self.tokens[at]
         name = token.text.rpartition(".")[2]
-        if is_exception(name):
+        if self.vocabulary.is_exception(name):
             found = exception(token.text)
             return self._message(found or Raises(exceptions=(name,)), at + 1)
         following = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
@@ -306,6 +350,10 @@ class _Reader:
         entry = self.ledger.entry(atom.subject)
         if entry is None:
             return end
+        if atom.constructor and self._targets() == [entry] and self._wished(2):
+            shown = Text(text=self.tokens[at].text, via="repr")  # `Ratio(1, 2)` should show as `Ratio(1, 2)`
+            self._record([entry], Mode.EXPECTED, shown, False)
+            return end
         if not (self.group and not self.told and self._joined(at)):
             self.group = []
             self.told = set()
@@ -313,6 +361,15 @@ class _Reader:
         self.subject_end = end - 1
         self.denied = STALE
         return end
+
+    def _wished(self, limit: int) -> bool:
+        """Whether a result that ought to be is just about to be named."""
+        return (
+            self.mode is Mode.EXPECTED
+            and self._fresh(limit)
+            and self.marked
+            and Mode.EXPECTED not in self.told
+        )
 
     def _joined(self, at: int) -> bool:
         """Whether only "and", "or", commas stand between the last subject and this place."""
@@ -487,7 +544,7 @@ class _Reader:
                 entry.weak = entry.weak or outcome
             return
         if not entries:
-            if self.tokens[-1].text == ":" or not self.ledger.entries:
+            if self.tokens[-1].text == ":":
                 self.prose.pending.append((mode, outcome, self.quote))
             return
         self.ledger.tell(entries, mode, outcome, self.quote, guard=guard)
@@ -500,6 +557,8 @@ class _Reader:
         if self.hoping and Mode.EXPECTED not in self.told:
             for entry in spoken_of or self.ledger.last:
                 entry.hoped = True
+                if not spoken_of and self.quote not in entry.quotes:
+                    entry.quotes.append(self.quote)
         if self.seen or self.touched:
             order = {id(entry): at for at, entry in enumerate((*self.seen, *self.touched))}
             found = {id(entry): entry for entry in (*self.touched, *self.seen)}

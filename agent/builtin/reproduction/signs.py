@@ -27,7 +27,7 @@ def sign(claim: Claim, *, strict: bool, unittest: bool) -> FailureSign:
         case actual, expected:
             shown = ""
             if strict and claim.subject.form is not Form.ASSERTION:
-                shown = _shown(actual) or _kind_shown(expected, unittest)
+                shown = _shown(actual, unittest) or _kind_shown(expected, unittest)
             return FailureSign(exception="AssertionError", fragment=shown)
 
 
@@ -56,9 +56,14 @@ def core(message: str) -> str:
     return longest[:MAX_FRAGMENT].strip() if len(longest) >= MIN_FRAGMENT else ""
 
 
+def _lead(unittest: bool) -> str:
+    """What stands before the compared result in an assertion's message."""
+    return "AssertionError: " if unittest else "assert "
+
+
 def _kind_shown(expected: Outcome, unittest: bool) -> str:
     """How the message of an assertion begins when the result is at least of the expected kind."""
-    lead = "AssertionError: " if unittest else "assert "
+    lead = _lead(unittest)
     match expected:
         case Text():
             return lead + "'"
@@ -68,20 +73,19 @@ def _kind_shown(expected: Outcome, unittest: bool) -> str:
             return ""
 
 
-def _shown(actual: Outcome | None) -> str:
+def _shown(actual: Outcome | None, unittest: bool) -> str:
     """The stated wrong result as an assertion shows it; empty where that may be written in many ways."""
     match actual:
+        case Value(source=source) if source[:1] == "'" and not set(source[1:-1]) & set("\\'\""):
+            return source if len(source) <= MAX_FRAGMENT and source.isprintable() else ""
         case Value(source=source):
             text = source
         case Text(text=quoted, via="quoted"):
-            text = f"'{quoted}'"
-            return (
-                text
-                if quoted.isprintable() and not set(quoted) & set("\\'") and len(text) <= MAX_FRAGMENT
-                else ""
-            )
+            text = f"{_lead(unittest)}'{quoted}'"
+            plain = quoted.isprintable() and not set(quoted) & set("\\'")
+            return text if plain and len(text) <= MAX_FRAGMENT else ""
         case Text(text=text):
-            pass
+            text = text.partition(" at 0x")[0]
         case _:
             return ""
     plain = len(text) <= MAX_FRAGMENT and text.isprintable() and not set(text) & set("{}\\'\"")

@@ -90,6 +90,8 @@ def _label_line(text: str, token: Token, before: Token) -> bool:
     if "\n" not in text[before.end : token.start]:
         return False
     line = text[token.start : token.start + 60].split("\n")[0]
+    if token.type in (Type.CODE, Type.CALL) and "(" in token.text:
+        return before.text == ")" or any(arrow in line for arrow in ("->", "=>", "→"))
     head, colon, _ = line.partition(":")
     return bool(colon) and len(head.split()) <= LABEL_WORDS and "(" not in head
 

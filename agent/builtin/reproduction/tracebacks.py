@@ -37,7 +37,7 @@ def traceback_of(text: str) -> Trace | None:
 
 def _source_lines(lines: list[str]) -> tuple[str, ...]:
     """Lines right below ``File "…", line …`` that are source."""
-    found: list[str] = []
+    found = [line[1:].strip() for line in lines if line.startswith(">  ")]
     for above, line in pairwise(lines):
         if above.strip().startswith('File "') and not line.strip().startswith(('File "', "^", "~")):
             found.append(line.strip())

@@ -67,6 +67,8 @@ class Vocabulary:
     def atom(self, text: str, *, running: bool = False) -> Atom:
         """What a piece of code is. ``running`` text (no backticks) is never mere text."""
         error = exception(text)
+        if error is None and self.is_exception(text.strip()):
+            error = Raises(exceptions=(text.strip().rpartition(".")[2],))
         if error is not None:
             return error
         operator = self._operator(text)
@@ -112,6 +114,27 @@ class Vocabulary:
         if node is not None and isinstance(node, ast.Constant | ast.UnaryOp) and _literal(node, self.names):
             return Value(source=ast.unparse(node), spoken=word)
         return None
+
+    def is_exception(self, name: str) -> bool:
+        """By its ending, or because the repository derives it from an exception."""
+        if is_exception(name):
+            return True
+        if not name[:1].isupper() or not name.replace(".", "_").isidentifier():
+            return False
+        names = self.names
+        symbol = names.symbol(name) or names.symbol(names.binding(name.split(".")[0])[1])
+        for _ in range(4):
+            if symbol is None or symbol.kind != "class":
+                return False
+            if any(
+                is_exception(base.rpartition(".")[2]) or base in ("Exception", "Warning")
+                for base in symbol.bases
+            ):
+                return True
+            symbol = next(
+                (found for base in symbol.bases if (found := names.symbol(f"{symbol.module}.{base}"))), None
+            )
+        return False
 
     def _operator(self, text: str) -> OperatorAtom | None:
         bare = text.strip() + " "
