@@ -35,16 +35,21 @@ def head_marker(sha: str) -> str:
     return f"<!-- codeagent:head {sha} -->\n"
 
 
-class UntilInterrupted:
+class EngineJournal:
     """A journal for the engine, which records a wish to stop as it records everything else. A worker that
-    goes away is no such wish: what it cut short is not recorded, and another start performs it anew."""
+    goes away is no such wish: what it cut short is not recorded, and another start performs it anew.
 
-    def __init__(self, journal: Journal, halted: Halted) -> None:
+    ``live`` says whether the engine does something new, rather than come through what is recorded.
+    """
+
+    def __init__(self, journal: Journal, halted: Halted, *, live: bool) -> None:
         self._journal = journal
         self._halted = halted
+        self.live = live
 
     def effect(self, kind: str, request: JsonObject, perform: Callable[[], JsonObject]) -> JsonObject:
         def performed() -> JsonObject:
+            self.live = True
             answer = perform()
             self._check()
             return answer
@@ -181,10 +186,13 @@ class Run:
     def redacted(self, check: CheckRun) -> CheckRun:
         return replace(check, title=self.text(check.title), summary=self.text(check.summary))
 
-    def live_progress(self) -> LiveProgress:
-        """Edits the same comment and check run; not an effect that is remembered."""
+    def live_progress(self, live: Callable[[], bool]) -> LiveProgress:
+        """Edits the same comment and check run; not an effect that is remembered. Only while something new is
+        done: a run that is over may be resumed to its last effect, and must not say "working" again."""
 
         def show(phase: str, detail: str) -> None:
+            if not live():
+                return
             body = self.text(answers.progress(self.facts, phase, detail))
             self.forge.upsert_comment(self.request.issue, self.names.comment, body)
             self.forge.upsert_check_run(self.redacted(check_run(self.facts, self.names, phase, body)))

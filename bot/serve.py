@@ -22,7 +22,7 @@ from bot import engine, log
 from bot.app import WebPorts, create_app
 from bot.checkout import Checkouts, Person
 from bot.errors import ConfigError, ForgeError
-from bot.github import AppKeys, GitHubForges, Link
+from bot.github import AppKeys, GitHubForges, Habits, Link
 from bot.jobs import DbosJobs, JobsConfig
 from bot.ports import Ports
 from bot.queue import Halted, JobResult, QueueUnavailable, RunJob, TaskRequest
@@ -99,13 +99,7 @@ def redactor(settings: Settings) -> Redactor:
 
 
 def assemble(settings: Settings, services: Services, redact: Redactor, *, public_url: str = "") -> Service:
-    app = settings.github_app()
-    forges = GitHubForges(
-        AppKeys(issuer=app.issuer, private_key=app.private_key.get_secret_value()),
-        Link(api_url=settings.api_url, web_url=settings.web_url),
-        redact=redact,
-        remember=redact.add,
-    )
+    forges = connect(settings, redact)
     ports = job_ports(settings, services, forges, redact, public_url=public_url)
     jobs = DbosJobs(
         JobsConfig(data=settings.data_dir, database=settings.database, concurrency=settings.workers),
@@ -113,13 +107,25 @@ def assemble(settings: Settings, services: Services, redact: Redactor, *, public
     )
     web = WebPorts(
         jobs=jobs,
-        secret=app.webhook_secret.get_secret_value().encode(),
+        secret=settings.github_app().webhook_secret.get_secret_value().encode(),
         policy=policy(settings, forges),
         page=lambda view: redact(run_page(view)),
         journal=lambda run: shown_journal(settings.data_dir / "runs" / run / JOURNAL, redact),
         body_cap=settings.max_body_bytes,
     )
     return Service(settings=settings, jobs=jobs, forges=forges, web=web)
+
+
+def connect(settings: Settings, redact: Redactor, habits: Habits | None = None) -> GitHubForges:
+    """Every token that is made from now on is redacted too."""
+    app = settings.github_app()
+    return GitHubForges(
+        AppKeys(issuer=app.issuer, private_key=app.private_key.get_secret_value()),
+        Link(api_url=settings.api_url, web_url=settings.web_url),
+        redact=redact,
+        remember=redact.add,
+        habits=habits,
+    )
 
 
 def job_ports(

@@ -35,7 +35,7 @@ from bot.render.check import check_run
 from bot.render.parts import RunFacts
 from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
 from bot.repo_config import RepoConfig, read_repo_config
-from bot.run import CLOSED, Run, Stopped, UntilInterrupted, head_marker
+from bot.run import CLOSED, EngineJournal, Run, Stopped, head_marker
 from bot.sanitize import code
 
 __all__ = ["JOURNAL", "MAY_ASK", "STEPS", "Git", "OpenJournal", "Ports", "Repair", "run_job"]
@@ -267,13 +267,16 @@ def _whole(target: Path) -> Iterator[Path]:
 def _repair(run: Run, config: RepoConfig, tree: Path) -> Outcome:
     """The engine has a journal of its own, which can be replayed without anything of GitHub's."""
     task = _task(run, config)
-    with run.ports.open_journal(run.home / JOURNAL, run=run.job_id, task=encode_fields(task)) as journal:
+    path = run.home / JOURNAL
+    first = not path.exists()
+    with run.ports.open_journal(path, run=run.job_id, task=encode_fields(task)) as file:
+        journal = EngineJournal(file, run.halted, live=first)
         return run.ports.repair(
             task,
             tree,
-            UntilInterrupted(journal, run.halted),
+            journal,
             config=config,
-            progress=run.live_progress(),
+            progress=run.live_progress(lambda: journal.live),
             cancelled=lambda: run.halted() is not None,
         )
 
