@@ -17,21 +17,30 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import cache as cached
 from pathlib import Path
 from typing import Any
 
 from sandbox import Sandboxes
 from sandbox.environments.types import Prepared, Recipe
 
-FORMAT = 1
-"""Part of every key: a change to how environments are made or described makes older ones unfit."""
-
 _DESCRIPTION = "environment.json"
+
+
+@cached
+def builder() -> str:
+    """Part of every key: what makes and describes environments. Another version of it makes other ones, and
+    nobody has to remember to say so."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for path in sorted((*here.glob("*.py"), *here.glob("inside/*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def key_of(recipe: Recipe, sandboxes: Sandboxes) -> str:
     body = json.dumps(
-        [FORMAT, sandboxes.name, sandboxes.identity, sandboxes.python, asdict(recipe)], sort_keys=True
+        [builder(), sandboxes.name, sandboxes.identity, sandboxes.python, asdict(recipe)], sort_keys=True
     )
     return hashlib.sha256(body.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 

@@ -7,20 +7,21 @@ remark.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sandbox import ENVIRONMENT, Command, Completed, Overlay, Sandbox
+from sandbox import ENVIRONMENT, WORKSPACE, Command, Completed, Overlay, Sandbox
 from sandbox.environments.imports import KNOWN
 from sandbox.environments.requirements import name_of
-from sandbox.environments.survey import SURVEY, Survey, read_survey, survey_command
+from sandbox.environments.survey import DIRECTORY, INSIDE, Survey, read_survey, survey_command
 from sandbox.environments.types import BuildFailed, Goal, Prepared, Progress, Recipe
-from sandbox.environments.versions import unfit
+from sandbox.environments.versions import VERSION_NAME, unfit
 
 _PYTHON = f"{ENVIRONMENT}/bin/python"
 _FLAGS = (
     "--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar", "off", "--prefer-binary",
 )  # fmt: skip
+_WANTS_GIT = (b"not a git", b"git repository", b"vcs", b"scm", b"'git'", b"no version was found")
 _PINNED = ".codeagent/installed.txt"
 _BUILD = ".codeagent/build.txt"
 _UNREACHABLE = (
@@ -42,28 +43,34 @@ class _Pip:
     env: tuple[tuple[str, str], ...]
     flags: tuple[str, ...] = _FLAGS
 
-    def install(self, arguments: Iterable[str], pinned: Mapping[str, str] | None = None) -> Completed:
-        """``pinned`` versions stay as they are."""
+    def install(self, arguments: tuple[str, ...], pinned: Mapping[str, str] | None = None) -> Completed:
+        """``pinned`` versions stay as they are. What is known to help with a build that failed is tried
+        once."""
         overlay: dict[str, bytes | None] = {}
-        options = self.flags
+        words = (*self.flags, *arguments)
         if pinned is not None:
-            overlay[_PINNED] = "".join(
-                f"{name}=={version}\n" for name, version in sorted(pinned.items())
-            ).encode()
-            options = (*options, "--constraint", _PINNED)
-        done = self._run((*options, *arguments), overlay)
-        if not done.ok and b"pkg_resources" in done.stdout + done.stderr:
+            lines = [f"{name}=={version}\n" for name, version in sorted(pinned.items())]
+            overlay[_PINNED] = "".join(lines).encode()
+            words = ("--constraint", _PINNED, *words)
+        done = self._run(words, overlay)
+        printed = (done.stdout + done.stderr).lower()
+        if not done.ok and b"pkg_resources" in printed:
             # a setup.py from before setuptools dropped pkg_resources
-            overlay[_BUILD] = b"setuptools<81\n"
-            again = replace(
-                self, env=(*self.env, ("PIP_CONSTRAINT", _BUILD), ("PIP_BUILD_CONSTRAINT", _BUILD))
+            constrained = (*self.env, ("PIP_CONSTRAINT", f"{WORKSPACE}/{_BUILD}"))
+            done = replace(self, env=constrained)._run(words, overlay | {_BUILD: b"setuptools<81\n"})
+        elif not done.ok and _builds_the_tree(arguments) and any(word in printed for word in _WANTS_GIT):
+            done = self._run(
+                words, overlay, (f"{DIRECTORY}/with_git.py", dict(self.env).get(VERSION_NAME, "1"))
             )
-            done = again._run((*options, *arguments), overlay)
         return done
 
-    def _run(self, arguments: tuple[str, ...], overlay: Overlay) -> Completed:
-        command = Command(argv=(_PYTHON, "-m", "pip", "install", *arguments), env=self.env)
-        return self.sandbox.run(command, overlay)
+    def _run(self, words: tuple[str, ...], overlay: Overlay, prefix: tuple[str, ...] = ()) -> Completed:
+        command = Command(argv=(_PYTHON, *prefix, "-m", "pip", "install", *words), env=self.env)
+        return self.sandbox.run(command, {**overlay, **INSIDE})
+
+
+def _builds_the_tree(arguments: tuple[str, ...]) -> bool:
+    return any(argument.startswith(".") for argument in arguments)
 
 
 def prepare(recipe: Recipe, sandbox: Sandbox, python: str, progress: Progress) -> Prepared | BuildFailed:
@@ -183,7 +190,7 @@ def _undeclared(recipe: Recipe, survey: Survey) -> tuple[str, ...]:
 
 
 def _survey(recipe: Recipe, sandbox: Sandbox) -> Survey:
-    done = sandbox.run(survey_command(recipe), SURVEY)
+    done = sandbox.run(survey_command(recipe), INSIDE)
     return read_survey(done)
 
 

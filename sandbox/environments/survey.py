@@ -16,11 +16,17 @@ from typing import Any
 from sandbox import ENVIRONMENT, Command, Completed, Overlay
 from sandbox.environments.types import Recipe
 
-_SCRIPT = ".codeagent/survey.py"
-_ANSWER = ".codeagent/survey.json"
+DIRECTORY = ".codeagent"
+_SCRIPT = f"{DIRECTORY}/survey.py"
+_ANSWER = f"{DIRECTORY}/survey.json"
 _MAX_GENERATED = 24 << 20
 
-SURVEY: Overlay = {_SCRIPT: (resources.files("sandbox.environments") / "inside" / "survey.py").read_bytes()}
+_FILES = resources.files("sandbox.environments") / "inside"
+
+INSIDE: Overlay = {
+    f"{DIRECTORY}/{name}": (_FILES / name).read_bytes() for name in ("survey.py", "with_git.py")
+}
+"""Our own scripts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ _HEADING = re.compile(
 )
 _STATED = re.compile(r"^(__version__|version|VERSION)\s*(?::\s*\w+\s*)?=\s*.{1,100}$", re.MULTILINE)
 
+VERSION_NAME = "SETUPTOOLS_SCM_PRETEND_VERSION"
+
 # High, so that what depends on the project itself (its own plugins, say) accepts it.
 _UNKNOWN = "999.0.0"
 
@@ -29,12 +31,12 @@ def version_env(tree: Path, name: str) -> tuple[tuple[str, str], ...]:
     PDM, poetry-dynamic-versioning and uv-dynamic-versioning."""
     version = guess_version(tree)
     suffix = re.sub(r"[-_.]+", "_", name).upper()
-    specific = [(f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{suffix}", version)] if suffix else []
+    specific = [(f"{VERSION_NAME}_FOR_{suffix}", version)] if suffix else []
     return (
         ("PBR_VERSION", version),
         ("PDM_BUILD_SCM_VERSION", version),
         ("POETRY_DYNAMIC_VERSIONING_BYPASS", version),
-        ("SETUPTOOLS_SCM_PRETEND_VERSION", version),
+        (VERSION_NAME, version),
         *specific,
         ("UV_DYNAMIC_VERSIONING_BYPASS", version),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from junitparser import Error, Failure, JUnitXml, JUnitXmlError, Skipped, TestCase, TestSuite
 
@@ -11,7 +12,6 @@ from sandbox.suites.records import MAX_CASES, MAX_DETAILS, MAX_ID, MAX_MESSAGE, 
 from sandbox.suites.types import CaseResult, Verdict
 
 MAX_BYTES = 32 << 20
-MAX_DEPTH = 100
 
 
 class NotJUnit(ValueError):
@@ -22,16 +22,15 @@ def read_junit(data: bytes, name: Callable[[TestCase], str] | None = None) -> tu
     """The cases of a report. A document type is refused before anything parses it: entities are how a short
     text becomes a long one or reads a file."""
     _check(data)
+    naming = name or pytest_name
     try:
         document = JUnitXml.fromstring(data)
+        found = [_result(case, naming(case)) for case in islice(_cases(document), MAX_CASES)]
     except (JUnitXmlError, SyntaxError, ValueError, RecursionError) as error:
-        raise NotJUnit(f"no JUnit report: {error}") from error
-    naming = name or pytest_name
+        raise NotJUnit(f"no JUnit report: {type(error).__name__}: {error}"[:300]) from error
     cases: dict[str, CaseResult] = {}
-    for case in _cases(document, 0):
-        result = _result(case, naming(case))
-        if len(cases) < MAX_CASES:
-            cases.setdefault(result.id, result)
+    for result in found:
+        cases.setdefault(result.id, result)
     return tuple(cases.values())
 
 
@@ -49,17 +48,13 @@ def _check(data: bytes) -> None:
         raise NotJUnit("it has a document type")
 
 
-def _cases(suite: JUnitXml | TestSuite, depth: int) -> Iterator[TestCase]:
-    if depth > MAX_DEPTH:
-        raise NotJUnit("nested too deeply")
-    for each in suite:
+def _cases(document: JUnitXml | TestSuite) -> Iterator[TestCase]:
+    """A suite yields its own cases and those of the suites in it."""
+    for each in document:
         if isinstance(each, TestCase):
             yield each
         elif isinstance(each, TestSuite):
-            yield from _cases(each, depth + 1)
-    if isinstance(suite, TestSuite):
-        for inner in suite.testsuites():  # type: ignore[no-untyped-call]
-            yield from _cases(inner, depth + 1)
+            yield from _cases(each)
 
 
 def pytest_name(case: TestCase) -> str:

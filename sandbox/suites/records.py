@@ -173,7 +173,9 @@ def _how_it_ended(completed: Completed) -> str:
 def unreported(completed: Completed, runner: str) -> SuiteReport:
     """No report at all: the runner did not start, or was told not to."""
     output = output_of(completed)
-    errors = [line for line in output.splitlines() if re.match(r"ERROR\b|E\s{2}|\w+Error\b|.*: error: ", line)]
+    errors = [
+        line for line in output.splitlines() if re.match(r"ERROR\b|E\s{2}|\w+Error\b|.*: error: ", line)
+    ]
     why = "".join(f": {line[:200]}" for line in dict.fromkeys((*errors[:1], *errors[-1:])))
     return SuiteReport(
         problem=f"{runner} left no report: {_how_it_ended(completed)}{why}",

@@ -48,7 +48,11 @@ class ScriptedSandboxes:
     @property
     def installs(self) -> list[tuple[str, ...]]:
         """What pip was asked to install, without its flags."""
-        return [_wanted(command.argv) for command in self.commands if command.argv[1:4] == ("-m", "pip", "install")]
+        return [
+            _wanted(command.argv)
+            for command in self.commands
+            if command.argv[1:4] == ("-m", "pip", "install")
+        ]
 
 
 def _wanted(argv: tuple[str, ...]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def half(a):
 ''',
 }
 TESTS = {
-    "tests/test_core.py": '''\
+    "tests/test_core.py": """\
 import unittest
 import pytest
 from calc.core import add, half
@@ -66,7 +66,7 @@ class TestClass(unittest.TestCase):
         for i in range(2):
             with self.subTest(i=i):
                 self.assertEqual(i, i)
-'''
+"""
 }
 WORSE = "tests/test_core.py::test_add[w\\xf6rse [x]::y\\n]"
 
@@ -197,7 +197,10 @@ def test_a_file_that_cannot_be_collected_hides_no_other(bench) -> None:
     [
         ({"conftest.py": "raise SystemExit(3)\n"}, "left no report: .* status 3"),
         ({"conftest.py": "import nowhere\n"}, "left no report: .* status 4.*conftest"),
-        ({"pytest.ini": "[pytest]\naddopts = --no-such-option\n"}, "left no report: .* status 4.*unrecognized arguments: --no-such-option"),
+        (
+            {"pytest.ini": "[pytest]\naddopts = --no-such-option\n"},
+            "left no report: .* status 4.*unrecognized arguments: --no-such-option",
+        ),
         ({"test_a.py": "def nothing(): ...\n"}, "no test was run: pytest ended with status 5"),
     ],
 )
@@ -222,7 +225,7 @@ def test_output_of_any_bytes(bench) -> None:
 
 
 def test_exceptions_that_fight_back(bench) -> None:
-    body = '''
+    body = """
 class Bad(Exception):
     def __str__(self): raise SystemExit("no")
 def test_1(): raise Bad
@@ -231,7 +234,7 @@ def test_2():
     deep(0)
 def test_3():
     assert "x" * 100_000 == "y" * 100_000
-'''
+"""
     place = bench({"test_a.py": body})
     report, _ = place.run(place.suite())
     assert [case.verdict for case in report.cases] == [Verdict.FAILED] * 3
@@ -301,4 +304,3 @@ def test_baseline_calls_flaky_what_differs(bench) -> None:
     place = bench({"test_a.py": body})
     runs = baseline(place.complete, place.suite())
     assert (runs.classes.passing, runs.classes.flaky) == ({"test_a.py::test_2"}, {"test_a.py::test_1"})
-
