@@ -281,10 +281,10 @@ def _content_digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def tick(journal: Journal, clock: Clock, cancelled: Callable[[], bool], iteration: int) -> None:
-    """Look at the clock, and at the wish to stop, once per iteration. Raises Cancelled."""
+def tick(journal: Journal, clock: Clock, cancelled: Callable[[], bool], visit: int) -> None:
+    """Look at the clock, and at the wish to stop, once per node visit. Raises Cancelled."""
     answer = journal.effect(
-        "clock", {"iteration": iteration}, lambda: {"clock": clock.now(), "cancelled": bool(cancelled())}
+        "clock", {"visit": visit}, lambda: {"clock": clock.now(), "cancelled": bool(cancelled())}
     )
     seconds = answer["clock"]
     assert isinstance(seconds, int | float)

@@ -202,7 +202,7 @@ class _Run:
 
         return Surroundings(
             journal=self.journal,
-            tick=lambda iteration: tick(self.journal, self.clock, self.cancelled, iteration),
+            tick=lambda visit: tick(self.journal, self.clock, self.cancelled, visit),
             measured=lambda: bench.runner.meter.spend,
             confirm=prove,
             progress=self.progress,

@@ -100,8 +100,11 @@ def _fingerprint(entry: os.DirEntry[str]) -> bytes:
     status = entry.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
         return b"other"
-    with open(entry.path, "rb") as stream:
-        content = hashlib.file_digest(stream, "sha256").digest()
+    try:
+        with open(entry.path, "rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").digest()
+    except OSError:
+        return b"unreadable"
     return (b"exec" if status.st_mode & stat.S_IXUSR else b"file") + content
 
 

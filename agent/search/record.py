@@ -14,10 +14,10 @@ from sandbox.suites.types import SuiteReport
 MESSAGE = 300
 
 
-def visit(iteration: int, node: Node, actions: Sequence[Action]) -> JsonObject:
+def visit(number: int, node: Node, actions: Sequence[Action]) -> JsonObject:
     """A node visit and the scored actions taken up there (C2). Their operations follow with the plans."""
     return {
-        "iteration": iteration,
+        "visit": number,
         "node": node.id,
         "state": node.state.digest,
         "depth": node.depth,

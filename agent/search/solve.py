@@ -66,9 +66,9 @@ def solve(context: Context, root: State, parts: Parts, budget: Budget, around: S
             if node is None:
                 return Search(stop=_nothing_left(tree), tree=tree)
             view = tree.visit(node)
-            around.tick(tree.spend.iterations)
+            around.tick(tree.visits)
             actions = top_k(parts.policy.propose(view, k), k, node.proposed)
-            around.journal.note("visit", record.visit(tree.spend.iterations, node, actions))
+            around.journal.note("visit", record.visit(tree.visits, node, actions))
             if not actions:
                 tree.close(node)
                 continue

@@ -66,6 +66,7 @@ class Tree:
         self.nodes = [self.root]
         self.transitions: list[tuple[Node, Transition]] = []
         self.best = self.root
+        self.visits = 0
         self._measured = measured
         self._seen = {root.digest}
         self._iterations = 0
@@ -115,13 +116,14 @@ class Tree:
     # ------------------------------------------------------------------------------------
 
     def visit(self, node: Node) -> View:
-        """One more iteration, at this node (U16)."""
-        self._iterations += 1
+        """Turn to this node. It is an iteration (U16) only when something is proposed there."""
+        self.visits += 1
         node.visits += 1
         return self.view(node)
 
     def propose(self, node: Node, actions: Sequence[Action]) -> None:
-        """These actions were taken up here; asked again, the policy goes on after them."""
+        """An iteration begins with these actions; asked again here, the policy goes on after them."""
+        self._iterations += 1
         node.proposed |= {action.id for action in actions}
         node.promise = min(action.score for action in actions)
 
