@@ -86,7 +86,7 @@ def link_stays_inside(path: str, target: str) -> bool:
     while climbs < len(parts) and parts[climbs] == "..":
         climbs += 1
     down = parts[climbs:]
-    if not target or target.startswith("/") or "\0" in target or ".." in down:
+    if not target or target.startswith("/") or "//" in target or "\0" in target or ".." in down:
         return False
     return climbs <= path.count("/") and not any(_is_git(part) for part in down)
 
@@ -231,6 +231,8 @@ def _too_long(path: str) -> str:
 
 def _is_git(part: str) -> bool:
     """.git in the spellings that some file system takes for it (git's protectNTFS and protectHFS rules)."""
+    if part.isascii() and "git" not in part.lower():
+        return False
     plain = "".join(char for char in part if char not in _HFS_IGNORED).lower()
     return plain.split(":")[0].rstrip(" .") in (".git", "git~1")
 
