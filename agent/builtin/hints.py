@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.localize.combine import failures_of
 from agent.localize.failure import Failure, FailureKind, literal
@@ -22,6 +22,8 @@ WANTED = re.compile(
     r"(?i)\b(?:expect\w*|should|must|instead of|want\w*|used to|correct|return\w*|count as|give)\b[^\n]{0,120}"
 )
 EXCEPTION = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit)|StopIteration)\b")
+
+REFUSED = re.compile(r"(?:raises|assertRaises|assertRaisesRegex)\(\s*(?:\w+\.)?([A-Z]\w*)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Hints:
 
 
 def hints_of(context: Context, state: State, code: CodeBase) -> Hints:
-    failures = failures_of(state, code)
+    failures = _with_refusals(failures_of(state, code), state)
     text = f"{context.task.title}\n{context.task.text}"[:60_000]
     wanted = [value for part in WANTED.findall(text) for value in LITERAL.findall(part)]
     stated = [failure.expected for failure in failures if failure.expected and len(failure.expected) <= 200]
@@ -60,6 +62,19 @@ def hints_of(context: Context, state: State, code: CodeBase) -> Hints:
         exceptions=_distinct([*named, *EXCEPTION.findall(text), *EXCEPTION.findall(tests[:20_000])]),
         changes=_changes(failures),
     )
+
+
+def _with_refusals(failures: tuple[Failure, ...], state: State) -> tuple[Failure, ...]:
+    """A crash where the test wants another exception is also a refusal that is missing."""
+    lines = {test.path: test.content.splitlines() for test in state.tests}
+    found = list(failures)
+    for failure in failures:
+        frame = failure.test_frames[-1] if failure.test_frames and failure.crashed else None
+        near = "\n".join(lines.get(frame.path, [])[max(0, frame.line - 4) : frame.line]) if frame else ""
+        wanted = REFUSED.findall(near)
+        if wanted and wanted[-1] != failure.exception:
+            found.append(replace(failure, kind=FailureKind.NOT_RAISED, exception=wanted[-1]))
+    return tuple(found)
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

@@ -53,7 +53,8 @@ def failures_of(state: State, code: CodeBase) -> tuple[Failure, ...]:
     failing = sorted(
         (case for case in state.results.generated.cases if case.failing), key=lambda case: case.id
     )
-    return tuple(read_failure(case, code.all_paths, code.test_paths) for case in failing)
+    known = code.all_paths | code.test_paths
+    return tuple(read_failure(case, known, code.test_paths) for case in failing)
 
 
 def locate(

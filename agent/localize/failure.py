@@ -65,6 +65,7 @@ class Failure:
     expected: str = ""
     call: str = ""  # the call that gave the actual value, when the runner tells
     frames: tuple[Frame, ...] = ()  # of repository files, outermost first
+    test_frames: tuple[Frame, ...] = ()  # of test files
 
     @property
     def crashed(self) -> bool:
@@ -114,12 +115,19 @@ def read_failure(case: CaseResult, paths: Collection[str], test_paths: Collectio
     """Read one failing case. Frames in ``test_paths`` are left out."""
     text = f"{case.message}\n{case.details}"
     tests = frozenset(test_paths)
-    trace = tuple(frame for frame in frames(case.details, paths) if frame.path not in tests)
+    printed = frames(case.details, paths)
+    trace = tuple(frame for frame in printed if frame.path not in tests)
+    in_tests = tuple(frame for frame in printed if frame.path in tests)
     missed = NOT_RAISED.search(text)
     if missed:
         name = missed[1] or missed[2]
         return Failure(
-            test=case.id, kind=FailureKind.NOT_RAISED, exception=name, message=missed[0], frames=trace
+            test=case.id,
+            kind=FailureKind.NOT_RAISED,
+            exception=name,
+            message=missed[0],
+            frames=trace,
+            test_frames=in_tests,
         )
     name, message = _exception(case)
     actual, expected = _values(text)
@@ -133,6 +141,7 @@ def read_failure(case: CaseResult, paths: Collection[str], test_paths: Collectio
         expected=expected,
         call=call["call"][:300] if call else "",
         frames=trace,
+        test_frames=in_tests,
     )
 
 

@@ -46,7 +46,7 @@ def _swapped(site: Site, node: ast.Call) -> Iterator[Idea]:
         prior = 0.25
         if signature is not None and len(signature.parameters) > index + 1:
             names = signature.parameters[index : index + 2]
-            prior = 0.9 if texts == names[::-1] else 0.05 if texts == names else 0.35
+            prior = 1.3 if texts == names[::-1] else 0.05 if texts == names else 0.35
         elif called_name(node) in ORDERED_BUILTINS:
             prior = 0.1
         yield Idea(

@@ -43,9 +43,21 @@ def _operands(site: Site, node: ast.BoolOp) -> Iterator[Idea]:
         rest = f" {word} ".join(texts[:index] + texts[index + 1 :])
         yield site.replace(node, rest, 0.3, f"leave out the condition `{gone[:60]}`")
     if len(texts) == 2:
-        yield site.replace(
-            node, f" {word} ".join(reversed(texts)), 0.1, "ask the conditions the other way round"
-        )
+        swapped = f" {word} ".join(reversed(texts))
+        yield site.replace(node, swapped, 0.1, "ask the conditions the other way round")
+    for cut in range(1, len(texts)) if len(texts) > 2 else ():
+        yield from _mixed(site, node, texts, cut, word, other)
+
+
+def _mixed(site: Site, node: ast.BoolOp, texts: list[str], cut: int, word: str, other: str) -> Iterator[Idea]:
+    """One of several connectives the other way: between two parts, or between two neighbours only."""
+    summary = f"join `{texts[cut - 1][:40]}` and `{texts[cut][:40]}` with `{other}`"
+    need = 3 if other == "or" else 4
+    parts = [f" {word} ".join(texts[:cut]), f" {word} ".join(texts[cut:])]
+    yield site.replace(node, f" {other} ".join(operand(part, need) for part in parts), 0.3, summary)
+    pair = f"({operand(texts[cut - 1], need)} {other} {operand(texts[cut], need)})"
+    joined = f" {word} ".join([*texts[: cut - 1], pair, *texts[cut + 1 :]])
+    yield site.replace(node, joined, 0.3, summary)
 
 
 def _strengthened(site: Site, node: ast.expr, atoms: list[Atom], weight: float = 1.0) -> Iterator[Idea]:

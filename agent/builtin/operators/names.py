@@ -135,9 +135,11 @@ def _variables(site: Site, node: ast.Name, name: str) -> Iterator[Idea]:
     if name not in local and not undefined:
         return
     reads = Counter(n.id for n in site.own_nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    asked = _asked_names(site)
     options = {
         other: _variable_prior(name, other, reads[other], other in site.parameters)
         * (1.6 if undefined else 1.0)
+        * (1.5 if other in asked and name not in asked else 1.0)
         for other in site.locals
         if other != name
     }
@@ -148,8 +150,17 @@ def _variables(site: Site, node: ast.Name, name: str) -> Iterator[Idea]:
         )  # fmt: skip
 
 
+def _asked_names(site: Site) -> frozenset[str]:
+    """Names in the condition that decides whether this statement runs."""
+    around = next(iter(site.controls()), None)
+    test = around.test if isinstance(around, ast.If | ast.While) else None
+    return (
+        frozenset(node.id for node in ast.walk(test) if isinstance(node, ast.Name)) if test else frozenset()
+    )
+
+
 def _variable_prior(name: str, other: str, reads: int, parameter: bool) -> float:
-    prior = 0.12 * _likeness(name, other)
+    prior = 0.2 * _likeness(name, other)
     if reads == 0:  # a value that nothing reads was meant to be read
         prior *= 3.0 if parameter else 2.0
     return min(prior, 1.0)

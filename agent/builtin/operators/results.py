@@ -37,7 +37,9 @@ def _values(site: Site) -> Iterator[tuple[str, float]]:
         yield "", 1.0
     types = {type(node.value) for node in valued if isinstance(node, ast.Constant)}
     for text in site.hints.expected[:4]:
-        if text != "None" and valued:
+        if text == "None" and valued:
+            yield text, 0.7
+        elif valued:
             known = parse_literal_type(text) in types
             yield text, 0.85 if known or not types else 0.5
     for value in valued:

@@ -115,7 +115,7 @@ def _moved_out(site: Site, block: ast.stmt) -> Iterator[Idea]:
     moved = "".join(line.replace(inner, outer, 1) for line in body.splitlines(keepends=True))
     loop = isinstance(parent, ast.For | ast.While)
     yield site.edited(
-        first, last, moved, 0.6 if loop and isinstance(block, ast.Return) else 0.2,
+        first, last, moved, 0.9 if loop and isinstance(block, ast.Return) else 0.2,
         f"move line {block.lineno} out of the block of line {parent.lineno}",
     )  # fmt: skip
 
