@@ -405,6 +405,7 @@ def _function(
     decorators = tuple(filter(None, (dotted(_called(one)) for one in node.decorator_list)))
     parameters = _parameters(node.args)
     bound = kind is Kind.METHOD and "staticmethod" not in decorators
+    nodes = _in_order(node)
     return Symbol(
         path=path,
         module=module,
@@ -415,8 +416,8 @@ def _function(
         parameters=parameters[1:] if bound else parameters,
         returns=ast.unparse(node.returns) if node.returns else "",
         doc=(ast.get_docstring(node) or "")[:MAX_DOC],
-        raises=_raised(node),
-        calls=_calls(node),
+        raises=_raised(nodes),
+        calls=_calls(nodes),
         decorators=decorators,
         lazy=_lazy(node, decorators),
     )
@@ -437,8 +438,8 @@ def _class(node: ast.ClassDef, members: list[Definition], path: str, module: str
         last_line=node.end_lineno or node.lineno,
         parameters=_parameters(init.args)[1:] if init else _fields(node),
         doc=(ast.get_docstring(node) or "")[:MAX_DOC],
-        raises=tuple(dict.fromkeys(name for one in makers for name in _raised(one))),
-        calls=tuple(dict.fromkeys(name for one in makers for name in _calls(one))),
+        raises=tuple(dict.fromkeys(name for one in makers for name in _raised(_in_order(one)))),
+        calls=tuple(dict.fromkeys(name for one in makers for name in _calls(_in_order(one)))),
         bases=tuple(filter(None, (dotted(one) for one in node.bases))),
         decorators=tuple(filter(None, (dotted(_called(one)) for one in node.decorator_list))),
         lazy="__next__" in names,
@@ -492,17 +493,17 @@ def _in_order(node: ast.AST) -> list[ast.AST]:
     return sorted(found, key=lambda one: (one.lineno, one.col_offset, type(one).__name__))  # type: ignore[attr-defined]
 
 
-def _raised(node: ast.AST) -> tuple[str, ...]:
+def _raised(nodes: list[ast.AST]) -> tuple[str, ...]:
     names = (
         dotted(_called(one.exc)).rpartition(".")[2]
-        for one in _in_order(node)
+        for one in nodes
         if isinstance(one, ast.Raise) and one.exc is not None
     )
     return tuple(dict.fromkeys(name for name in names if name[:1].isupper()))
 
 
-def _calls(node: ast.AST) -> tuple[str, ...]:
-    names = (dotted(one.func) for one in _in_order(node) if isinstance(one, ast.Call))
+def _calls(nodes: list[ast.AST]) -> tuple[str, ...]:
+    names = (dotted(one.func) for one in nodes if isinstance(one, ast.Call))
     return tuple(dict.fromkeys(name for name in names if name))
 
 

@@ -68,7 +68,7 @@ class Ratio:
     def as_float(self) -> float:
         return self.top / self.bottom
 ''',
-    "src/toolbox/text.py": '''
+    "src/toolbox/text.py": """
 import re
 
 __all__ = ["slugify", "truncate", "split_words", "human_size", "is_blank"]
@@ -93,8 +93,8 @@ def human_size(value, gnu=False) -> str:
 
 def is_blank(text):
     return not text
-''',
-    "src/toolbox/stack.py": '''
+""",
+    "src/toolbox/stack.py": """
 class EmptyStack(LookupError):
     pass
 
@@ -113,7 +113,7 @@ class Stack:
 
     def __len__(self):
         return len(self.items)
-''',
+""",
     "src/toolbox/template.py": """
 class Template:
     def __init__(self, source):
@@ -122,8 +122,21 @@ class Template:
     def render(self, **context):
         return self.source
 """,
-    "tests/test_numbers.py": "import pytest\nfrom toolbox import clamp as limit\n\n\ndef test_clamp():\n    assert limit(3) == 3\n",
-    "tests/test_text.py": 'from toolbox.text import slugify\n\n\ndef test_slugify():\n    assert slugify("A b") == "a-b"\n',
+    "tests/test_numbers.py": """
+import pytest
+from toolbox import clamp as limit
+
+
+def test_clamp():
+    assert limit(3) == 3
+""",
+    "tests/test_text.py": """
+from toolbox.text import slugify
+
+
+def test_slugify():
+    assert slugify("A b") == "a-b"
+""",
 }
 
 

@@ -1,9 +1,10 @@
 """Test Designer with no model: reproduction tests from the issue's own text.
 
-``designs`` answers test files, most plausible reading first; ``actions`` the same as scored actions; ``explain`` says in
-words what was looked for when there is none. All three are pure: they read the issue and the source tree, and
-nothing of the issue is ever evaluated. The engine runs each design on base and keeps those that fail there for
-the stated reason (:class:`agent.types.FailureSign`), so a reading that is wrong costs a run and proves nothing.
+``designs`` answers test files, most plausible reading first; ``actions`` the same as scored actions;
+``explain`` says in words what was looked for when there is none. All three are pure: they read the issue and
+the source tree, and nothing of the issue is ever evaluated. The engine runs each design on base and keeps
+those that fail there for the stated reason (:class:`agent.types.FailureSign`), so a reading that is wrong
+costs a run and proves nothing.
 
 markdown → tokens → prose, code, tables → ledger → claims → design → render
 """
@@ -19,7 +20,7 @@ __all__ = ["Design", "actions", "designs", "explain", "scored"]
 
 
 def scored(context: Context) -> tuple[Design, ...]:
-    """Designs with their confidence, best first. Names that two symbols could stand for are read both ways."""
+    """Designs with their confidence, best first. Names of several symbols are read both ways."""
     return designs_of(context, _readings(context))
 
 
@@ -49,7 +50,8 @@ def explain(context: Context) -> str:
     reading = read(context)
     looked = (
         "I looked for calls of this repository's code together with what they give, raise or should give: "
-        "interpreter sessions, code blocks, tracebacks, tables, and sentences such as `f(1)` returns 2, should be 3."
+        "interpreter sessions, code blocks, tracebacks, tables, and sentences such as "
+        "`f(1)` returns 2, should be 3."
     )
     if reading.claims or reading.crashes or reading.doubtful:
         return f"{looked} Tests could be made, see what was tried."

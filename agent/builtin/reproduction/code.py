@@ -20,7 +20,22 @@ from agent.localize.safe_ast import parse_module
 
 MAX_CODE = 8_000
 MAX_OUTPUT = 1_000
-PYTHON = ("", "python", "py", "python3", "pycon", "python-repl", "ipython", "pytb", "python3.11", "py3")
+PYTHON = (
+    "",
+    "text",
+    "txt",
+    "plain",
+    "console",
+    "python",
+    "py",
+    "python3",
+    "pycon",
+    "python-repl",
+    "ipython",
+    "pytb",
+    "python3.11",
+    "py3",
+)
 PROMPTS = (">>> ", ">>>", "In [")
 CUT_LINES = 8
 
@@ -32,7 +47,7 @@ class CodeReader:
     ledger: Ledger
     vocabulary: Vocabulary
     prose: Prose
-    unread: list[str] = field(default_factory=list)
+    prints: list[Entry] = field(default_factory=list)  # what the last script printed, in order
 
     def read(self, block: Code, mode: Mode | None) -> None:
         text = block.text[:MAX_CODE]
@@ -72,7 +87,9 @@ class CodeReader:
         if entries:
             self.ledger.last = entries[-1:]
             self._printed(tree, entries, tail, mode)
-        return bool(entries) or not tail
+        if entries:
+            self.prints = [entry for entry in entries if entry.subject.form is Form.PRINTED]
+        return bool(entries) or any(not isinstance(one, ast.Expr) for one in tree.body)
 
     def _statement(self, statement: ast.stmt, asked: bool, text: str) -> Entry | None:
         """Add a statement to the program; the entry of it when something may be claimed of it."""
@@ -137,8 +154,8 @@ class CodeReader:
                 continue
             remarks = _remarks(source, tree)
             for statement in tree.body:
-                entry = self._statement(statement, asked=bool(output.strip()) or isinstance(statement, ast.Expr),
-                                        text=source)  # fmt: skip
+                shown = bool(output.strip()) or isinstance(statement, ast.Expr)
+                entry = self._statement(statement, shown, source)
                 if entry is None:
                     continue
                 entries.append(entry)
@@ -214,7 +231,14 @@ class CodeReader:
             entry = self.ledger.entry(snippet)
             self.ledger.last = [entry] if entry else self.ledger.last
             return
-        error = exception(text) if "\n" not in text.strip() else None
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        if len(lines) > 1 and len(lines) == len(self.prints):
+            for entry, line in zip(self.prints, lines, strict=True):
+                self._result(entry, line, mode, "str")
+            return
+        if len(self.prints) > 1 and self.ledger.last[-1:] == self.prints[-1:]:
+            return  # which line belongs to which print is not known
+        error = exception(text) if len(lines) == 1 else None
         for entry in self.ledger.last[-1:]:
             outcome = error or self._outcome(text, "str")
             if outcome is not None and mode is not None:

@@ -1,7 +1,7 @@
 """Claims → test files, in the order of how plausible each reading of the issue is.
 
-One file holds all that the issue states; ``select`` names the cases that must fail on base for the stated reason,
-the others guard what works. Later designs are other readings of the same text, or less of it.
+One file holds all that the issue states; ``select`` names the cases that must fail on base for the stated
+reason, the others guard what works. Later designs are other readings of the same text, or less of it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Claims of one file: ``red`` must fail on base, ``green`` need not. ``strict``: for the stated result."""
+    """Claims of one file: ``red`` must fail on base, if ``strict`` with the stated result."""
 
     red: tuple[Claim, ...]
     green: tuple[Claim, ...] = ()
@@ -76,7 +76,7 @@ def _is_complaint(claim: Claim) -> bool:
 
 
 def _around(stated: list[Claim], claims: Sequence[Claim]) -> Iterator[Selection]:
-    """The claims that fail alike, with everything else beside them; then the first alone; then less strictly."""
+    """The claims that fail alike with everything else beside them; the first alone; both less strictly."""
     first = max(stated, key=lambda claim: claim.confidence)
     red = tuple(claim for claim in stated if _kind(claim) == _kind(first))
     weight = min(claim.confidence for claim in red)

@@ -85,6 +85,9 @@ class Ledger:
             entry.guard = guard
 
     def _observe(self, entry: Entry, outcome: Outcome, confidence: float) -> None:
+        if entry.guard and isinstance(entry.expected, Accepts) and isinstance(outcome, Value | Text):
+            entry.expected = outcome  # "it works, it returns 2"
+            return
         before = entry.actual
         entry.actual, changed = _refined(before, outcome)
         contradicts = (
@@ -118,8 +121,8 @@ class Ledger:
         return tuple(found)
 
     def doubtful(self) -> tuple[Claim, ...]:
-        """Results stated without saying whether they are right. Read as wishes they fail on base only when they
-        are: a result that is what happens passes there, and the test is thrown away."""
+        """Results stated without saying whether they are right. Read as wishes they fail on base only when
+        they are: a result that is what happens passes there, and the test is thrown away."""
         return tuple(
             Claim(subject=entry.subject, expected=entry.weak, actual=None, quote=_said(entry),
                   confidence=0.4)

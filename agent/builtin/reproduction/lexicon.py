@@ -77,8 +77,8 @@ _TABLE: dict[Cue, str] = {
     """,
     Cue.BOTH: "both, all of them, each of them, all of these, these, they, all three, all four, either",
     Cue.LIKE: """
-        count as, counts as, treated as, treated like, handled as, handled like, treat it as, same as, equivalent
-        to, behave like, behaves like, equal to, identical to, interpreted as
+        count as, counts as, treated as, treated like, handled as, handled like, treat it as, same as,
+        equivalent to, behave like, behaves like, equal to, identical to, interpreted as
     """,
     Cue.ASIDE: "because, whose, which, due to, caused by",
     Cue.CONDITION: "if, when, unless, where, even though, although",

@@ -6,6 +6,7 @@ on the page must not steer the bot.
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -244,7 +245,10 @@ def _is_python(text: str) -> bool:
     """Statements without a fence: it parses, and something in it is no mere word."""
     if not any(mark in text for mark in ("(", "=", "import ")):
         return False
-    return "`" not in text and parse_module(text, limit=8_000) is not None
+    tree = None if "`" in text else parse_module(text, limit=8_000)
+    return tree is not None and not any(
+        isinstance(one, ast.AnnAssign) and one.value is None for one in tree.body
+    )
 
 
 def _cells(line: str) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def _free(context: Context, directory: str, word: str) -> str:
 
 
 def slug(text: str, limit: int = MAX_SLUG) -> str:
-    """Letters, digits and single underscores; whole words, at most ``limit`` characters where that is possible."""
+    """Letters, digits and single underscores: whole words, at most ``limit`` characters."""
     plain = "".join(one if one.isascii() and one.isalnum() else "_" for one in text.lower())
     words: list[str] = []
     for word in plain.split("_"):
@@ -80,7 +80,7 @@ def slug(text: str, limit: int = MAX_SLUG) -> str:
 
 
 def _is_unittest(context: Context, index: SymbolIndex, tests: tuple[str, ...], neighbour: str) -> bool:
-    """Whether tests are ``unittest.TestCase`` classes only. pytest runs those too, so configuration for pytest
+    """Whether tests are ``unittest.TestCase`` classes only. pytest runs those too, so configuration for it
     alone does not make them pytest's."""
     if context.baseline.suite == "unittest":
         return True
@@ -88,7 +88,7 @@ def _is_unittest(context: Context, index: SymbolIndex, tests: tuple[str, ...], n
         return False
     looked_at = (neighbour,) if neighbour else tests
     classes = any(b"TestCase" in index.text(path) for path in looked_at)
-    functions = any(symbol.name.startswith("test") for path in looked_at for symbol in index.symbols(path))
+    functions = any(index.text(path).find(b"\ndef test") >= 0 for path in looked_at)
     return classes and not functions
 
 

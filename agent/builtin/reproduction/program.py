@@ -1,4 +1,4 @@
-"""The code that an issue shows, as one growing program from which each subject takes the statements it needs."""
+"""The code that an issue shows: one growing program of which each subject takes what it needs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class Program:
         targets = tuple(dict.fromkeys(name for piece in (main, *pieces) for name in piece.targets))
         label = " ".join((text or main.source).split())[:80]
         if missing:
-            self._refuse(f"`{label}`: nothing named {', '.join(missing)} was found")
+            if any(isinstance(one, ast.Call) for one in ast.walk(node)):
+                self._refuse(f"`{label}`: nothing named {', '.join(missing)} was found")
             return None
         if not targets:
             return None

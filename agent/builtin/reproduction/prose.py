@@ -1,7 +1,7 @@
 """Sentences → what they claim of which subject.
 
-A sentence is read once from left to right. Cues (agent.builtin.reproduction.lexicon) switch between what happens and
-what ought to happen; code names subjects; values and exceptions are outcomes of the subjects last spoken of.
+A sentence is read once from left to right. Cues (``lexicon``) switch between what happens and what ought to
+happen; code names subjects; values and exceptions are outcomes of the subjects last spoken of.
 """
 
 from __future__ import annotations
@@ -9,34 +9,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agent.builtin.reproduction.changes import attributes, changed, like, with_attribute, with_literal
 from agent.builtin.reproduction.claims import (
     Accepts,
     Empty,
-    Form,
     Like,
     Mode,
     Outcome,
     Raises,
-    Subject,
     Text,
     Unlike,
     Value,
 )
 from agent.builtin.reproduction.ledger import Entry, Ledger, variant
 from agent.builtin.reproduction.lexicon import EMPTY_KINDS, LONGEST, PHRASES, Cue
-from agent.builtin.reproduction.snippets import attributes, like, with_attribute, with_literal
 from agent.builtin.reproduction.tokens import Sentence, Token, Type, sentences
 from agent.builtin.reproduction.vocabulary import (
     Atom,
     AttributeAtom,
     CallAtom,
+    Change,
     KeywordAtom,
     NothingAtom,
     OperatorAtom,
     Vocabulary,
     exception,
-    with_keywords,
-    with_operator,
 )
 
 STALE = 99
@@ -57,7 +54,7 @@ ROUNDED = frozenset(["about", "approximately", "approx", "approx.", "roughly", "
 
 @dataclass
 class Prose:
-    """Reads paragraphs into a ledger. ``pending`` holds outcomes told before the code block that they are about."""
+    """Reads paragraphs into a ledger. ``pending`` are outcomes told before the code that they are about."""
 
     ledger: Ledger
     vocabulary: Vocabulary
@@ -382,7 +379,7 @@ class _Reader:
         if entry not in self.seen:
             self.seen.append(entry)
 
-    def _change(self, atom: KeywordAtom | AttributeAtom | OperatorAtom, at: int) -> None:
+    def _change(self, atom: Change, at: int) -> None:
         """A change of the subjects spoken of: further subjects, or the ones meant from here on."""
         bases = self._targets()
         if isinstance(atom, KeywordAtom | AttributeAtom) or atom.right:
@@ -407,14 +404,14 @@ class _Reader:
         self.subject_end = at
         self.age = min(self.age, 4)
 
-    def _changed(self, base: Entry, atom: KeywordAtom | AttributeAtom | OperatorAtom) -> Entry | None:
-        source = _changed_source(base.subject, atom, self.vocabulary)
+    def _changed(self, base: Entry, atom: Change) -> Entry | None:
+        source = changed(base.subject, atom, self.vocabulary.names)
         return None if source is None else self.ledger.entry(variant(base.subject, source))
 
     # --- Outcomes -----------------------------------------------------------------------------------------
 
     def _values(self, at: int) -> int:
-        """A value, or several joined by "and": one for each subject, or each with its own ("False for f(2)")."""
+        """A value, or several joined by "and": one for each subject, or with its own ("False for f(2)")."""
         limit = FRESH_CODE if self.tokens[at].type is Type.CODE else FRESH_WORD
         if not self._fresh(limit):
             return self._atom(at)[1]
@@ -566,25 +563,3 @@ class _Reader:
             for entry in self.ledger.last:
                 if self.quote not in entry.quotes:
                     entry.quotes.append(self.quote)
-
-
-def _changed_source(
-    subject: Subject, atom: KeywordAtom | AttributeAtom | OperatorAtom, vocabulary: Vocabulary
-) -> str | None:
-    """A subject's source with the change; None where it does not fit."""
-    match atom:
-        case OperatorAtom(operator=operator, right=right):
-            return with_operator(subject.source, operator, right)
-        case AttributeAtom(name=name, value=value):
-            return with_attribute(subject, name, value)
-        case KeywordAtom(keywords=keywords):
-            if subject.form is Form.RENDERED and len(keywords) == 1:
-                name, value = keywords[0]
-                changed = with_attribute(subject, name, value.strip("'\""))
-                if changed is not None:
-                    return changed
-            symbols = [symbol for target in subject.targets if (symbol := vocabulary.names.symbol(target))]
-            fitting = [symbol for symbol in symbols if all(symbol.takes(name) for name, _ in keywords)]
-            if not fitting:
-                return None
-            return with_keywords(subject.source, keywords, frozenset(symbol.short for symbol in fitting))

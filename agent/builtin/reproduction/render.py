@@ -341,9 +341,9 @@ def _docstring(first: str, lead: str, quote: str) -> list[str]:
 
 
 def _flat(text: str) -> str:
-    """One line that is safe inside a docstring: no backslash, no triple quote, no control character."""
+    """One line that is safe inside a docstring: no double quote, no control character, no escape."""
     plain = "".join(one if one.isprintable() else " " for one in text)
-    return " ".join(plain.replace("\\", "/").replace('"""', "'''").replace('"', "'").split())
+    return " ".join(plain.replace("\\", "\\\\").replace('"', "'").split())
 
 
 def _import_block(imports: Iterable[str]) -> list[str]:

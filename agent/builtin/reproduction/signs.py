@@ -14,7 +14,7 @@ CHANGING = frozenset("'\"`0123456789<>{}()[]…\n\\")
 
 
 def sign(claim: Claim, *, strict: bool, unittest: bool) -> FailureSign:
-    """The sign of one claim; ``strict`` asks for the stated wrong result too, not only for the kind of failure."""
+    """The sign of one claim; ``strict`` asks for the stated wrong result, not only its kind of failure."""
     match claim.actual, claim.expected:
         case Raises(exceptions=()), _:
             return FailureSign()
@@ -43,7 +43,7 @@ def common(claims: Sequence[Claim], *, strict: bool, unittest: bool) -> FailureS
 
 
 def core(message: str) -> str:
-    """The longest part of a message that holds no value: "object has no attribute" of "'int' object has no …"."""
+    """The longest part of a message that holds no value: "object has no attribute"."""
     parts: list[str] = []
     current: list[str] = []
     for one in message.replace("...", "…") + "\n":

@@ -1,7 +1,7 @@
 """Templates and markup as subjects: text that a library is for, shown in an issue without the call around it.
 
-``{{ '1e10000'|int }}`` is rendered by a template engine's own Template class; ``<th colspan="x">`` is handed to the
-function that the repository's tests hand markup to.
+``{{ '1e10000'|int }}`` is rendered by a template engine's own Template class; ``<th colspan="x">`` is handed
+to the function that the repository's tests hand markup to.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from agent.builtin.reproduction.claims import Form, Like, Subject
+from agent.builtin.reproduction.claims import Form, Subject
 from agent.builtin.reproduction.resolve import MAX_TEST_FILES, Names
-from agent.localize.safe_ast import dotted, parse_expression, parse_module
+from agent.localize.safe_ast import dotted, parse_module
 from agent.localize.symbols import Kind
 
 MAX_SNIPPET = 1_000
@@ -107,52 +107,6 @@ class Snippets:
         full = f"{target}.{rest}" if rest else target
         symbol = self.names.symbol(full) if target else None
         return full if symbol is not None and symbol.kind is Kind.FUNCTION else ""
-
-
-def with_attribute(subject: Subject, name: str, value: str) -> str | None:
-    """The subject's source with another value of an attribute in its markup; None when it has no such attribute."""
-    tree = parse_expression(subject.source)
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            start = node.value.find(f'{name}="')
-            end = node.value.find('"', start + len(name) + 2)
-            if start >= 0 and end >= 0:
-                node.value = f'{node.value[:start]}{name}="{value}{node.value[end:]}'
-                return ast.unparse(tree) if tree else None
-    return None
-
-
-def attributes(subject: Subject) -> tuple[str, ...]:
-    """Names of the attributes in a subject's markup."""
-    found: list[str] = []
-    tree = parse_expression(subject.source)
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found.extend(part.rpartition(" ")[2] for part in node.value.split('="')[:-1])
-    return tuple(dict.fromkeys(name for name in found if name.replace("-", "_").isidentifier()))
-
-
-def with_literal(source: str, old: str, new: str) -> str | None:
-    """A source with one literal replaced by another wherever it stands as an argument."""
-    tree, before, after = parse_expression(source), parse_expression(old), parse_expression(new)
-    if tree is None or before is None or after is None:
-        return None
-    wanted = ast.dump(before)
-    changed = False
-    for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
-        for at, argument in enumerate(call.args):
-            if ast.dump(argument) == wanted:
-                call.args[at] = after
-                changed = True
-        for keyword in call.keywords:
-            if ast.dump(keyword.value) == wanted:
-                keyword.value = after
-                changed = True
-    return ast.unparse(tree) if changed else None
-
-
-def like(subject: Subject, source: str | None) -> Like | None:
-    return None if source is None else Like(source=source, imports=subject.imports)
 
 
 def _tag(text: str) -> str:

@@ -209,7 +209,7 @@ class _Scanner:
         return self._token(Type.WORD, start, start + len(body), body)
 
     def _punct(self) -> Token:
-        for arrow in ("==>", "-->", "=>", "->"):
+        for arrow in ("==>", "-->", "=>", "->", "=="):
             if self.text.startswith(arrow, self.at):
                 return self._token(Type.PUNCT, self.at, self.at + len(arrow), "->")
         one = self.text[self.at]

@@ -20,7 +20,7 @@ class Trace:
 
 
 def traceback_of(text: str) -> Trace | None:
-    """The last exception of a traceback; None when the text shows none. pytest's "E   " lines count as one."""
+    """The last exception of a traceback, or of pytest's "E   " lines; None when the text shows none."""
     lines = text.split("\n")[-MAX_LINES:]
     marked = any(line.strip().startswith("Traceback (most recent call last)") for line in lines)
     errors = [line.strip()[1:] for line in lines if line.startswith("E  ")]

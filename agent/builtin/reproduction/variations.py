@@ -1,4 +1,4 @@
-"""Further cases that an issue states in words only: "with an iterator as input", "also inside lists or dicts"."""
+"""Further cases that an issue states in words: "with an iterator as input", "also inside lists or dicts"."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ CONFIDENCE = 0.5
 
 
 def derive(ledger: Ledger, paragraph: str) -> None:
-    """Add what a paragraph says of variations of the first subject it speaks of. They are checked with the patch and
-    need not fail on base; what ought to come of them follows from the subject itself once that is known."""
+    """Add what a paragraph says of variations of the first subject it speaks of. They are checked with the
+    patch and need not fail on base; what ought to come of them follows from the subject once that is known.
+    """
     low = f" {' '.join(paragraph.lower().split())} "
     for entry in list(ledger.last[:1]):
         for source in (*_iterated(entry, low), *_contained(entry, low)):

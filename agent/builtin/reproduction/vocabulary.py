@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
 from dataclasses import dataclass
 
 from agent.builtin.reproduction.claims import Empty, Form, Raises, Subject, Text, Value
@@ -53,7 +52,8 @@ class NothingAtom:
     """No meaning of its own."""
 
 
-Atom = CallAtom | KeywordAtom | OperatorAtom | AttributeAtom | Value | Text | Empty | Raises | NothingAtom
+Change = KeywordAtom | AttributeAtom | OperatorAtom
+Atom = CallAtom | Change | Value | Text | Empty | Raises | NothingAtom
 
 
 @dataclass
@@ -176,38 +176,9 @@ def is_exception(name: str) -> bool:
     return name.endswith(("Error", "Exception")) or (name.endswith(("Exit", "Warning")) and len(name) > 8)
 
 
-def with_keywords(source: str, keywords: tuple[tuple[str, str], ...], wanted: frozenset[str]) -> str | None:
-    """A call's source with other keyword arguments, set on the innermost call of one of the ``wanted`` names."""
-    tree = parse_expression(source)
-    if tree is None:
-        return None
-    tree = copy.deepcopy(tree)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    chosen = [node for node in calls if ast.unparse(node.func).rpartition(".")[2] in wanted] or calls
-    if not chosen:
-        return None
-    call = chosen[0]
-    names = {name for name, _ in keywords}
-    call.keywords = [one for one in call.keywords if one.arg not in names]
-    for name, value in keywords:
-        node = parse_expression(value)
-        if node is None:
-            return None
-        call.keywords.append(ast.keyword(arg=name, value=node))
-    return ast.unparse(tree)
-
-
-def with_operator(source: str, operator: str, right: str) -> str | None:
-    """A comparison's source with another operator, and another right side when one is given."""
-    tree = parse_expression(source)
-    if not isinstance(tree, ast.Compare) or len(tree.ops) != 1:
-        return None
-    return f"{ast.unparse(tree.left)} {operator} {right or ast.unparse(tree.comparators[0])}"
-
-
 def _acts(node: ast.expr) -> bool:
-    return any(isinstance(one, ast.Call | ast.Compare | ast.Subscript | ast.BinOp | ast.UnaryOp | ast.Attribute)
-               for one in ast.walk(node)) and not isinstance(node, ast.Attribute)  # fmt: skip
+    acting = ast.Call | ast.Compare | ast.Subscript | ast.BinOp | ast.UnaryOp
+    return any(isinstance(one, acting) for one in ast.walk(node))
 
 
 def _print_argument(node: ast.expr) -> ast.expr | None:
@@ -258,7 +229,7 @@ def _literal(node: ast.expr, names: Names) -> bool:
 
 
 def _says_something(text: str, node: ast.expr | None) -> bool:
-    """Whether code that is no Python may be text that was printed; a lone name more likely names something."""
+    """Whether code that is no Python may be text that was printed; a lone name rather names something."""
     bare = text.strip()
     if not bare or len(bare) > MAX_TEXT_VALUE or "\n" in bare:
         return False
