@@ -50,15 +50,15 @@ class Service:
     web: WebPorts
 
 
-def run_service(settings: Settings, sandboxes: Sandboxes, *, public_url: str = "") -> None:
-    """Serve until told to stop. ``public_url`` is where people reach this service; it goes into links.
+def run_service(settings: Settings, sandboxes: Sandboxes) -> None:
+    """Serve until told to stop.
 
     Raises ConfigError for what the operator has to change.
     """
     redact = redactor(settings)
     as_json = settings.log_format is LogFormat.JSON
     log.configure(redact, level=settings.log_level.value, json=as_json)
-    service = assemble(settings, engine.services(settings, sandboxes), redact, public_url=public_url)
+    service = assemble(settings, engine.services(settings, sandboxes), redact)
     try:
         service.jobs.launch()
     except QueueUnavailable as error:
@@ -98,9 +98,9 @@ def redactor(settings: Settings) -> Redactor:
     return Redactor([*secrets, *_password(settings.database_url or "")])
 
 
-def assemble(settings: Settings, services: Services, redact: Redactor, *, public_url: str = "") -> Service:
+def assemble(settings: Settings, services: Services, redact: Redactor) -> Service:
     forges = connect(settings, redact)
-    ports = job_ports(settings, services, forges, redact, public_url=public_url)
+    ports = job_ports(settings, services, forges, redact)
     jobs = DbosJobs(
         JobsConfig(data=settings.data_dir, database=settings.database, concurrency=settings.workers),
         worker(ports),
@@ -140,7 +140,7 @@ def job_ports(
         wait=time.sleep,
         identity=lambda: identity(forges.bot_login()),
         redact=redact,
-        run_url=lambda run: f"{public_url.rstrip('/')}/runs/{run}" if public_url else "",
+        run_url=lambda run: f"{settings.public_url}/runs/{run}" if settings.public_url else "",
     )
 
 

@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     web_url: str | None = Field(
         default=None, description="where git and people reach it; default: made from API_URL"
     )
+    api_version: str | None = Field(
+        default=None, pattern=r"\d{4}-\d\d-\d\d", description="of the REST API; GHES may need 2022-11-28"
+    )
     repositories: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="owner/name or owner/*, comma-separated; empty: wherever the App is installed"
     )
@@ -118,6 +121,9 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65_535, description="port to listen on; 0: any free one")
+    public_url: str | None = Field(
+        default=None, description="where people reach this service; links to runs are made with it"
+    )
     max_body_bytes: int = Field(default=25 << 20, ge=1024, le=256 << 20, description="largest webhook body")
     workers: int = Field(default=2, ge=1, le=256, description="jobs at once in this process")
 
@@ -155,7 +161,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is neither owner/name nor owner/*")
         return value
 
-    @field_validator("api_url", "web_url")
+    @field_validator("api_url", "web_url", "public_url")
     @classmethod
     def _url(cls, value: str | None) -> str | None:
         if value is None:

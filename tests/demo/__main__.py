@@ -105,6 +105,7 @@ def _service(place: Path, port: int, github: GitHubDouble, app: Any) -> Iterator
         "CODEAGENT_WEB_URL": github.site,
         "CODEAGENT_DATA_DIR": str(place / "data"),
         "CODEAGENT_PORT": str(port),
+        "CODEAGENT_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "CODEAGENT_SANDBOX": os.environ.get("CODEAGENT_SANDBOX", "auto"),
     }
     log = place / "service.log"
