@@ -7,7 +7,8 @@ value in :class:`Completed`, never an exception.
 
 Inside, always: no network (but for package registries in the build phase), not root, no capability, nothing
 of the host's environment, home or processes; the copy of the tree at ``/workspace`` (current directory), the
-environment at ``/env`` (read-only but while it is built), ``/tmp`` and ``HOME`` private and emptied between runs.
+environment at ``/env`` (read-only but while it is built), ``/tmp`` and ``HOME`` private and emptied between
+runs.
 
 This package knows nothing of agents, issues or GitHub.
 """
@@ -72,7 +73,9 @@ class LimitName(StrEnum):
 class Limits:
     """Hard caps for one command.
 
-    ``processes`` and ``disk_mib`` do not stop a command: fork and write fail inside it (EAGAIN, ENOSPC).
+    ``processes`` and ``disk_mib`` do not stop a command: fork and write fail inside it (EAGAIN, ENOSPC). Only
+    what a build writes to ``/env`` lies on the host's disk: growing beyond ``disk_mib`` stops it (OUTPUT).
+    Files in the sandbox are memory: the host has to have both, ``memory_mib`` and ``disk_mib``.
     ``output_bytes`` is what is kept of each stream (head and tail); a command that writes more than fifty
     times that is stopped. ``collect_bytes`` caps the collected files together.
     """
@@ -90,10 +93,10 @@ class Limits:
 class Command:
     """What to run. ``argv`` is never given to a shell.
 
-    ``collect`` names files (relative to the workspace) whose content comes back in :attr:`Completed.collected`
-    when they exist afterwards as regular files; symbolic links are not followed. ``preload`` names modules that
-    a warm interpreter may have imported before it is forked for a command of the form
-    ``(python, "-m", module, ...)``: an optimisation only, results are the same as without.
+    ``collect`` names files (relative to the workspace) whose content comes back in
+    :attr:`Completed.collected` when they exist afterwards as regular files; symbolic links are not followed.
+    ``preload`` names modules that a warm interpreter may have imported before it is forked for a command of
+    the form ``(python, "-m", module, ...)``: an optimisation only, results are the same as without.
     """
 
     argv: tuple[str, ...]
@@ -125,9 +128,11 @@ class Completed:
 class SandboxSpec:
     """What a sandbox is opened over.
 
-    ``tree`` is a host directory (no ``.git``), read and never written; None is an empty tree. ``environment`` is
-    a host directory shown at ``/env``: read-only, or writable and with registries reachable when
-    ``network`` is :attr:`Network.REGISTRIES` (the build phase).
+    ``tree`` is a host directory (no ``.git``), read and never written; None is an empty tree. It may not
+    change while the sandbox is open. ``environment`` is a host directory shown at ``/env``: read-only, or
+    writable and with registries reachable when ``network`` is :attr:`Network.REGISTRIES` (the build phase).
+    A host process that is root makes both readable for other users, and gives a writable environment to the
+    user inside.
     """
 
     tree: Path | None = None
@@ -165,7 +170,7 @@ class Sandboxes(Protocol):
 
     @property
     def name(self) -> str:
-        """"docker" or "bubblewrap"."""
+        """Either "docker" or "bubblewrap"."""
         ...
 
     @property

@@ -9,6 +9,7 @@ for all of them together.
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import platform
 import shutil
@@ -36,14 +37,9 @@ SHARED = {"workspace": "/workspace", "tmp": "/tmp", "home": boot.HOME, "shm": "/
 TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "mime.types")
 ETC_BUILD = ("ssl", "ca-certificates", "pki")
-ACCOUNTS = {
-    "passwd": "root:x:0:0:root:/nonexistent:/bin/false\n"
-    f"agent:x:{boot.UID}:{boot.UID}:agent:{boot.HOME}:/bin/sh\n",
-    "group": f"root:x:0:\nagent:x:{boot.UID}:\n",
-    "hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-    "resolv.conf": "",
-}
+STRANGERS = range(60_600, 61_100)
+"""Users that Linux distributions leave free. As root without cgroups every sandbox gets one of its own,
+for the kernel counts processes by user."""
 
 KEEPER = r"""
 life=$1 groups=$2; shift 2
@@ -105,6 +101,7 @@ class BubblewrapSandboxes:
         self._groups = cgroups.find() if use_cgroups else None
         self._as_root = os.geteuid() == 0
         self._network = NetworkSettings.of(registries, ca_bundle)
+        self._numbers = itertools.count()
 
     @property
     def python(self) -> str:
@@ -126,15 +123,16 @@ class BubblewrapSandboxes:
 
     @contextmanager
     def _opened(self, spec: SandboxSpec) -> Iterator[Sandbox]:
-        stage(spec, boot.UID)
+        uid = self._uid()
+        stage(spec, uid)
         if self._groups is not None:
             self._groups.sweep()
         with way_out(spec, self._network) as way:
             environment = boot.environment(self.python, spec, way)
-            with Session(partial(self._start, way=way), spec, environment) as session:
+            with Session(partial(self._start, way=way, uid=uid), spec, environment) as session:
                 yield session
 
-    def _start(self, spec: SandboxSpec, *, way: WayOut | None) -> _Inside:
+    def _start(self, spec: SandboxSpec, *, way: WayOut | None, uid: int) -> _Inside:
         bwrap = shutil.which(self._program)
         if bwrap is None:
             raise SandboxUnavailable(f"there is no program {self._program!r}; {INSTALL}")
@@ -148,7 +146,7 @@ class BubblewrapSandboxes:
                 )
                 group = self._groups.make(caps)
                 undo.callback(group.remove)
-            inside = _Inside(self._layout(bwrap, spec, group, way), group)
+            inside = _Inside(self._layout(bwrap, spec, group, way, uid), group)
             undo.callback(inside.close)
             greet(inside, self._configuration(spec, way, group))
             undo.pop_all()
@@ -164,14 +162,20 @@ class BubblewrapSandboxes:
             spec, way=way, processes=processes, address_bytes=4 * memory, resident_bytes=memory
         )
 
+    def _uid(self) -> int:
+        if self._as_root and self._groups is None:
+            return STRANGERS[(os.getpid() * 31 + next(self._numbers)) % len(STRANGERS)]
+        return boot.UID
+
     def _layout(
-        self, bwrap: str, spec: SandboxSpec, group: cgroups.Group | None, way: WayOut | None
+        self, bwrap: str, spec: SandboxSpec, group: cgroups.Group | None, way: WayOut | None, uid: int
     ) -> Layout:
         return Layout(
             bwrap=os.path.realpath(bwrap),
             spec=spec,
             interpreter=self._interpreter,
             as_root=self._as_root,
+            uid=uid,
             oom_counter=None if group is None else group.oom_counter,
             extra={} if way is None else way.shown,
         )
@@ -179,14 +183,13 @@ class BubblewrapSandboxes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What an inside looks like, as the arguments of two nested bubblewraps. Reads the host, changes
-    nothing.
-    """
+    """What an inside looks like, as arguments of two nested bubblewraps. Reads the host, changes nothing."""
 
     bwrap: str
     spec: SandboxSpec
     interpreter: Interpreter
     as_root: bool
+    uid: int
     oom_counter: Path | None
     extra: Mapping[str, Path]
 
@@ -207,7 +210,7 @@ class Layout:
             yield from ("--perms", "0777", "--dir", f"{STAGE}/{name}")
 
     def _inner(self, files: dict[str, int], filter_fd: int | None) -> Iterator[str]:
-        yield from ("--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox")
+        yield from ("--die-with-parent", "--as-pid-1", "--new-session", "--clearenv", "--hostname", "sandbox")
         for space in ("ipc", "pid", "net", "uts", "cgroup-try"):
             yield f"--unshare-{space}"
         yield from ("--cap-drop", "ALL")
@@ -215,7 +218,7 @@ class Layout:
             for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
                 yield from ("--cap-add", capability)
         else:
-            yield from ("--unshare-user", "--uid", str(boot.UID), "--gid", str(boot.UID))
+            yield from ("--unshare-user", "--uid", str(self.uid), "--gid", str(self.uid))
         yield from self._system()
         for name, fd in files.items():
             yield from ("--perms", "0644", "--ro-bind-data", str(fd), f"/etc/{name}")
@@ -257,10 +260,30 @@ class Layout:
 
     def _command(self) -> Iterator[str]:
         if self.as_root:
-            user = str(boot.UID)
+            user = str(self.uid)
             yield from ("/usr/bin/setpriv", "--reuid", user, "--regid", user, "--clear-groups")
-            yield from ("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--")
+            # Changing the user takes the signal of --die-with-parent away.
+            yield from (
+                "--bounding-set=-all",
+                "--inh-caps=-all",
+                "--no-new-privs",
+                "--pdeathsig",
+                "KILL",
+                "--",
+            )
         yield from boot.argv(str(self.interpreter.program))
+
+
+def accounts(uid: int) -> dict[str, bytes]:
+    """Small files of ``/etc``."""
+    return {
+        "passwd": b"root:x:0:0:root:/nonexistent:/bin/false\n"
+        + f"agent:x:{uid}:{uid}:agent:{boot.HOME}:/bin/sh\n".encode(),
+        "group": f"root:x:0:\nagent:x:{uid}:\n".encode(),
+        "hosts": b"127.0.0.1 localhost sandbox\n::1 localhost\n",
+        "nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files\n",
+        "resolv.conf": b"",
+    }
 
 
 def _read_only(source: Path, where: str | None = None) -> Iterator[str]:
@@ -283,7 +306,7 @@ class _Inside:
         self._closed = False
         self._kills = 0
         with ExitStack() as handed_over:
-            files = {name: _memory_file(handed_over, text.encode()) for name, text in ACCOUNTS.items()}
+            files = {name: _memory_file(handed_over, text) for name, text in accounts(layout.uid).items()}
             program = seccomp.program()
             filter_fd = None if program is None else _memory_file(handed_over, program)
             ours, theirs = socket.socketpair()
@@ -304,9 +327,7 @@ class _Inside:
         self.channel = Channel(reads=ours.fileno(), writes=ours.fileno())
 
     def kill(self) -> None:
-        """The runner sees the end of its requests, kills every other process and leaves; see
-        :data:`KEEPER`.
-        """
+        """The runner sees the end of its requests, kills all others and leaves; see :data:`KEEPER`."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 

@@ -196,7 +196,9 @@ def walls(spec: SandboxSpec) -> dict[str, Any]:
         "memswap_limit": memory,  # no swap
         "nano_cpus": int(limits.cpus * 1e9),
         "ulimits": [Ulimit(name="core", soft=0, hard=0)],
-        "init": True,
+        # The runner is the container's first process: no command can kill, stop or trace it. Docker's own
+        # init would be of the commands' user, and would hold the very streams that answers go through.
+        "init": False,
         "stdin_open": True,
         "auto_remove": True,
         "log_config": LogConfig(type="none"),
@@ -242,6 +244,7 @@ class _Inside:
         self._closed = True
         self.kill()
         self._socket.close()
+        self._attached._response.close()  # the SDK hangs the answer on its socket, to be kept and closed so
         self._attached.close()
         _remove(self._container)
 

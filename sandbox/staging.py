@@ -26,7 +26,7 @@ def stage(spec: SandboxSpec, uid: int) -> None:
     if spec.environment is not None:
         _add(spec.environment, 0o755)
         if spec.network is Network.REGISTRIES:
-            os.chown(spec.environment, uid, uid)
+            _give(spec.environment, uid)
 
 
 def _let_read(tree: Path) -> None:
@@ -37,6 +37,16 @@ def _let_read(tree: Path) -> None:
             _add(Path(where, name), 0o755)
         for name in files:
             _add(Path(where, name), 0o444)
+
+
+def _give(environment: Path, uid: int) -> None:
+    """An earlier build of it may have been another user's."""
+    os.chown(environment, uid, uid)
+    for where, directories, files in os.walk(environment):
+        for name in (*directories, *files):
+            path = Path(where, name)
+            if path.lstat().st_uid != uid:
+                os.chown(path, uid, uid, follow_symlinks=False)
 
 
 def _add(path: Path, bits: int) -> None:

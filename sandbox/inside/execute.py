@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.inside.capture import Capture
-from sandbox.inside.processes import kill_others, memory_kills, prefer_to_kill
+from sandbox.inside.processes import kill_others, memory_kills, prefer_to_kill, reap_orphans
 
 F_SETPIPE_SZ = 1031  # not named in Python 3.9
 PIPE_BYTES = 1 << 20
 CHUNK = 1 << 18
 GUARD_SECONDS = 0.05
+ORPHANS_SECONDS = 0.2
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 
@@ -37,9 +38,18 @@ class Unclean(Exception):
 
 
 class Job(Protocol):
-    """A started command. ``fileno`` becomes readable when it has ended."""
+    """A started command. ``fileno`` becomes readable when it has ended; ``pid`` is 0 if it is no child
+    of ours.
+    """
+
+    @property
+    def pid(self) -> int: ...
 
     def fileno(self) -> int: ...
+
+    def end(self) -> None:
+        """It has ended, or shall now: only its own process, before all others are killed."""
+        ...
 
     def status(self) -> int | None:
         """Exit status as ``subprocess`` has it; None when it cannot be known."""
@@ -111,16 +121,27 @@ class Cold:
         prefer_to_kill(self._process.pid)
         self._pidfd = os.pidfd_open(self._process.pid)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def fileno(self) -> int:
         return self._pidfd
 
-    def status(self) -> int | None:
+    def end(self) -> None:
         os.close(self._pidfd)
-        return self._process.wait()
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def status(self) -> int | None:
+        return self._process.returncode
 
 
 class Failed:
     """A command that could not be started, told the way a shell tells it."""
+
+    pid = 0
 
     def __init__(self, argv: list[str], error: OSError, streams: Streams) -> None:
         missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
@@ -132,8 +153,10 @@ class Failed:
     def fileno(self) -> int:
         return self._ended
 
-    def status(self) -> int | None:
+    def end(self) -> None:
         os.close(self._ended)
+
+    def status(self) -> int | None:
         return self._code
 
 
@@ -163,8 +186,9 @@ class Watch:
     def run(self, keep: Collection[int]) -> Outcome:
         kills = memory_kills()
         began = time.monotonic()
-        stopped_by = self._wait(began + self._caps.seconds)
+        stopped_by = self._wait(began + self._caps.seconds, {self._job.pid, *keep})
         seconds = time.monotonic() - began
+        self._job.end()
         if not kill_others(keep):
             raise Unclean("a process cannot be killed")
         status = self._job.status()
@@ -177,14 +201,15 @@ class Watch:
             status = -signal.SIGKILL  # a fork server that the command killed
         return Outcome(status, stopped_by, self._out, self._err, seconds)
 
-    def _wait(self, deadline: float) -> str | None:
+    def _wait(self, deadline: float, mine: Collection[int]) -> str | None:
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 return "time"
             if self._caps.guard is not None and (reached := self._caps.guard()):
                 return reached
-            pause = left if self._caps.guard is None else min(left, GUARD_SECONDS)
+            reap_orphans(mine)
+            pause = min(left, ORPHANS_SECONDS if self._caps.guard is None else GUARD_SECONDS)
             ready = [fd for fd, _ in self._poll.poll(pause * 1000 + 1)]
             if self._control in ready:
                 raise HostGone

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
-from sandbox.inside.processes import resident_bytes
+from sandbox.inside.processes import memory_bytes
 
 
 class MemoryGuard:
@@ -16,7 +16,7 @@ class MemoryGuard:
         self._cap = cap
 
     def __call__(self) -> str | None:
-        return "memory" if resident_bytes() > self._cap else None
+        return "memory" if memory_bytes(self._cap) > self._cap else None
 
 
 class GrowthGuard:

@@ -88,27 +88,31 @@ def memory_kills() -> int:
     return 0
 
 
-def resident_bytes() -> int:
-    """Memory of all processes in this namespace together, shared pages counted once for each."""
-    pages = 0
-    for pid in _pids():
-        try:
-            with open(f"/proc/{pid}/statm", "rb", buffering=0) as stream:
-                pages += int(stream.read().split()[1])
-        except (OSError, IndexError):
-            continue
-    return pages * resource.getpagesize()
+def memory_bytes(cap: int) -> int:
+    """Memory of all processes in this namespace together, exact only beyond ``cap``.
+
+    Private pages are quickly summed, but count a page that forked processes share once for each; only
+    when that is too much, each process's share is asked of the kernel, which takes far longer.
+    """
+    page = resource.getpagesize()
+    private = {pid: _private_pages(pid) * page for pid in _pids()}
+    quick = sum(private.values())
+    if quick <= cap:
+        return quick
+    return sum(_share_bytes(pid, otherwise) for pid, otherwise in private.items())
 
 
 def kill_others(keep: Collection[int]) -> bool:
-    """Kill every process of this namespace but the first, this one and ``keep``. False: some survived.
+    """Kill every process of this namespace but this one and ``keep``, and reap. False: some survived.
 
-    A fork bomb can outrun a loop over ``/proc``; ``kill(-1)`` cannot be outrun, but spares nothing of
-    ``keep``.
+    This process is the first of its namespace, so nothing in it can kill or stop this one, and orphans become
+    its children. A fork bomb can outrun a loop over ``/proc``; ``kill(-1)`` cannot be outrun, but spares
+    nothing.
     """
-    spared = {1, os.getpid(), *keep}
-    for attempt in range(200):
-        alive = [pid for pid in _pids() if pid not in spared and _state(pid) not in ("Z", "X", "")]
+    spared = {os.getpid(), *keep}
+    for attempt in range(500):
+        others = [pid for pid in _pids() if pid not in spared]
+        alive = [pid for pid in others if not _reaped(pid)]
         if not alive:
             return True
         if attempt < 3:
@@ -116,7 +120,7 @@ def kill_others(keep: Collection[int]) -> bool:
                 _kill(pid)
         else:
             _kill(-1)
-        time.sleep(0 if attempt < 3 else 0.01)
+        time.sleep(0 if attempt < 10 else 0.01)
     return False
 
 
@@ -143,13 +147,52 @@ def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _state(pid: int) -> str:
+def reap_orphans(mine: Collection[int]) -> None:
+    """Orphans that ended come to the first process, and count against the limit until it has waited for them.
+
+    Stops at the first child that is waited for elsewhere: the command itself, a fork server.
+    """
+    while True:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if found is None or found.si_pid in mine:
+            return
+        os.waitpid(found.si_pid, os.WNOHANG)
+
+
+def _reaped(pid: int) -> bool:
+    """Whether the process is gone; an orphan that ended is a child to be waited for."""
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as stream:
-            text = stream.read()
-    except OSError:
-        return ""
-    return text[text.rindex(b")") + 2 :][:1].decode("ascii")
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:  # somebody else's child, who may wait for it yet
+        return _state(pid) in ("Z", "X", "")
+
+
+def _state(pid: int) -> str:
+    text = _read(f"/proc/{pid}/stat")
+    return text[text.rindex(b")") + 2 :][:1].decode("ascii") if text else ""
+
+
+def _private_pages(pid: int) -> int:
+    fields = _read(f"/proc/{pid}/statm").split()
+    return max(0, int(fields[1]) - int(fields[2])) if fields else 0
+
+
+def _share_bytes(pid: int, otherwise: int) -> int:
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) << 10
+    return otherwise  # a process that does not let itself be read counts in full
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            return stream.read()
+    except OSError:  # it ended meanwhile
+        return b""
 
 
 def _kill(pid: int) -> None:

@@ -103,12 +103,17 @@ class Server:
 class Forked:
     """A command that a server forked. Implements :class:`sandbox.inside.execute.Job`."""
 
+    pid = 0
+
     def __init__(self, server: Server, connection: socket.socket) -> None:
         self._server = server
         self._connection = connection
 
     def fileno(self) -> int:
         return self._connection.fileno()
+
+    def end(self) -> None:
+        """Nothing: it is the server's child, and dies with all others."""
 
     def status(self) -> int | None:
         try:

@@ -47,6 +47,7 @@ class File:
 @dataclass
 class Link:
     target: str
+    mtime_ns: int
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Workspace:
         try:
             self._sync(self._root, self._pristine)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise Unfit("the tree does not fit: give the sandbox more than its disk_mib") from error
             raise
 
@@ -162,7 +163,7 @@ class Workspace:
 
     def _node(self, entry: os.DirEntry[str]) -> Node | None:
         if entry.is_symlink():
-            return Link(os.readlink(entry.path))
+            return Link(os.readlink(entry.path), entry.stat(follow_symlinks=False).st_mtime_ns)
         if entry.is_dir():
             return self._read(entry.path)
         if not entry.is_file():
@@ -219,7 +220,9 @@ class Workspace:
             return entry.is_dir(follow_symlinks=False)
         if isinstance(node, File):
             return entry.is_file(follow_symlinks=False)
-        return entry.is_symlink() and os.readlink(entry.path) == node.target
+        if not entry.is_symlink() or os.readlink(entry.path) != node.target:
+            return False
+        return entry.stat(follow_symlinks=False).st_mtime_ns == node.mtime_ns
 
     def _untouched(self, entry: os.DirEntry[str], file: File) -> bool:
         """The same inode with the same attributes, stamped before the command began, and the same bytes."""
@@ -238,6 +241,7 @@ class Workspace:
     def _lay(self, path: str, node: Node) -> None:
         if isinstance(node, Link):
             os.symlink(node.target, path)
+            os.utime(path, ns=(node.mtime_ns, node.mtime_ns), follow_symlinks=False)
         elif isinstance(node, File):
             self._lay_file(path, node)
         else:
