@@ -38,10 +38,10 @@ from bot.github_shapes import (
     RepositoryShape,
     TokenShape,
 )
-from bot.pacing import Answered, Lost, Pacer
+from bot.pacing import Answered, Lost, Pace, Pacer
 from bot.settings import GITHUB_API, web_url_of
 
-__all__ = ["PERMISSIONS", "AppKeys", "Endpoints", "GitHubForges", "Habits", "Link"]
+__all__ = ["PERMISSIONS", "AppKeys", "Endpoints", "GitHubForges", "Habits", "Link", "Pace"]
 
 PERMISSIONS: Final = {
     "checks": "write",

@@ -17,7 +17,7 @@ from bot.errors import ConfigError
 from sandbox import Limits
 
 PATH: Final = ".github/codeagent.yml"
-LARGEST: Final = 64 << 10
+LARGEST: Final = 16 << 10
 
 Number = TypeVar("Number", int, float)
 

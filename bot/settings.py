@@ -301,12 +301,13 @@ def _key_file(path: Path) -> SecretStr:
 
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:
     """A limit with a typing error in its name would be ignored without a word."""
-    known = tuple(_variables())
+    known = tuple(name.removeprefix(PREFIX) for name in _variables())
     wrong = []
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
-            wrong += [f"{name} is not a setting; did you mean {close[0]}?"] if close else []
+        own = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and own not in known:
+            close = difflib.get_close_matches(own, known, n=1, cutoff=0.85)
+            wrong += [f"{name} is not a setting; did you mean {PREFIX}{close[0]}?"] if close else []
     if wrong:
         raise ConfigError(_lines("Settings with a misspelt name", wrong))
 
