@@ -23,7 +23,7 @@ from sandbox.bubblewrap import BubblewrapSandboxes
 from tests.agent.offline import OfflineWorkbench, make_environment
 from tests.agent.support import CALC, TASK, TEST_CALC, ZERO
 
-pytestmark = pytest.mark.bubblewrap
+pytestmark = [pytest.mark.bubblewrap, pytest.mark.slow]
 
 ISSUE = """`sign` is wrong for zero.
 

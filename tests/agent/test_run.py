@@ -6,6 +6,8 @@ import itertools
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent.errors import JournalDiverged
 from agent.journal import MemoryJournal, read_journal
@@ -156,6 +158,28 @@ def test_killed_at_every_effect_it_resumes_to_the_same_end(
         )
         runs = [r["key"] for r in read_journal(path).records if r.get("effect") == "run"]
         assert len(runs) == len(set(runs)) == recorded + len(second.runs)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.floats(0, 1))
+def test_cut_anywhere_it_resumes_to_the_same_end(tree: Path, tmp_path: Path, cut: float) -> None:
+    whole, path = tmp_path / "whole", tmp_path / "cut"
+    if not whole.exists():
+        with open_journal(whole, run="r", task=TASK) as journal:
+            run(tree, journal)
+    complete = whole.read_bytes()
+    path.write_bytes(complete[: round(cut * len(complete))])
+    with open_journal(path, run="r", task=TASK) as journal:
+        outcome = run(tree, journal, workers=2)
+    expected = replay(whole, services(ToySandboxes(), script()))
+    assert isinstance(outcome, Solved)
+    assert isinstance(expected, Solved)
+    assert (outcome.patch, outcome.proof, outcome.rationale) == (
+        expected.patch,
+        expected.proof,
+        expected.rationale,
+    )
+    assert replay(path, services(ToySandboxes(), script())) == outcome
 
 
 def test_resume_over_another_tree_is_refused(tree: Path, tmp_path: Path) -> None:
