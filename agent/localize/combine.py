@@ -186,6 +186,7 @@ def _share_with_controls(board: Board, code: CodeBase) -> None:
 def _add_text(board: Board, context: Context, state: State, code: CodeBase) -> None:
     issue = read_issue(context.task.title, context.task.text)
     covered = sorted({path for path, _ in board})
+    measured = any(evidence.spectrum for evidence in board.values())  # then what did not run is not at fault
     functions = [
         (file, function) for file in code.files(tuple(covered) or None) for function in file.functions
     ]
@@ -194,7 +195,7 @@ def _add_text(board: Board, context: Context, state: State, code: CodeBase) -> N
         if value <= 0:
             continue
         executed = [line for line in function.lines if (file.path, line) in board]
-        for line in executed or (_body_lines(file, function) if value >= 0.5 else ()):
+        for line in executed or ([] if measured or value < 0.5 else _body_lines(file, function)):
             block = file.blocks.get(line)
             if block is not None and block is not function.node and file.function_at(line) is function:
                 evidence = _evidence(board, file.path, block)
