@@ -128,9 +128,7 @@ def connect(settings: Settings, redact: Redactor, habits: Habits | None = None) 
     )
 
 
-def job_ports(
-    settings: Settings, services: Services, forges: GitHubForges, redact: Redactor, *, public_url: str = ""
-) -> Ports:
+def job_ports(settings: Settings, services: Services, forges: GitHubForges, redact: Redactor) -> Ports:
     return Ports(
         forges=forges,
         git=Checkouts(),
