@@ -343,7 +343,7 @@ class GitHubForges:
         self._habits = habits or Habits()
         self._pacers: dict[int, Pacer] = {}
         self._app: AppShape | None = None
-        self._lock = threading.Lock()
+        self._app_lock, self._pacers_lock = threading.Lock(), threading.Lock()
         self._client = _app_client(keys, self._link)
         self._line = Line(self._pacer(0), self._habits, redact)
 
@@ -379,7 +379,7 @@ class GitHubForges:
 
     def _own(self) -> AppShape:
         """Who this App is: asked once."""
-        with self._lock:
+        with self._app_lock:
             if self._app is None:
                 request = Request(
                     what="say which App this is",
@@ -391,7 +391,7 @@ class GitHubForges:
             return self._app
 
     def _pacer(self, installation: int) -> Pacer:
-        with self._lock:
+        with self._pacers_lock:
             if installation not in self._pacers:
                 habits = self._habits
                 self._pacers[installation] = Pacer(habits.pace, habits.clock, habits.patience.longest_wait)

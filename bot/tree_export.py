@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import IO, Final
 
 from bot.errors import CheckoutError
-from bot.sealed_git import GitCall, SealedGit
+from bot.sealed_git import GitCall, GitFailed, SealedGit
 
 LONGEST_PATH: Final = 4000
 LONGEST_LINK: Final = 4095
 LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
 CHUNK: Final = 1 << 20
+
+_PARTIAL: Final = "this is a partial clone, or a damaged one. Use a full one (`git fetch --refetch`)."
 
 FILE, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
@@ -98,20 +100,20 @@ def list_entries(git: SealedGit, git_dir: Path, commit: str, caps: ExportCaps) -
     )
     entries: list[Entry] = []
     total = 0
-    with git.stream(call) as stdout:
-        for row in _rows(stdout):
-            entries.append(_entry(row))
-            total += entries[-1].size
-            if len(entries) > caps.files:
-                raise CheckoutError(
-                    f"Commit {commit} has over {caps.files:,} files, more than CodeAgent works on; "
-                    "ask for work in a smaller repository."
-                )
-            if total > caps.total_bytes:
-                raise CheckoutError(
-                    f"The files of commit {commit} have over {caps.total_bytes:,} bytes, more than CodeAgent "
-                    "works on; ask for work in a smaller repository."
-                )
+    try:
+        with git.stream(call) as stdout:
+            for row in _rows(stdout):
+                entries.append(_entry(row))
+                total += entries[-1].size
+                if len(entries) > caps.files or total > caps.total_bytes:
+                    raise CheckoutError(
+                        f"Commit {commit} has over {caps.files:,} files or {caps.total_bytes:,} bytes, more "
+                        "than CodeAgent works on; ask for work in a smaller repository."
+                    )
+    except GitFailed as error:
+        if "could not get object info" in error.said:
+            raise CheckoutError(f"Commit {commit} is not wholly there: {_PARTIAL}") from error
+        raise
     return entries
 
 
@@ -269,10 +271,7 @@ def _blob_size(stdout: IO[bytes], entry: Entry) -> int:
     if not words:
         raise EOFError("no answer for an object")
     if len(words) != 3 or words[1] != b"blob":
-        raise CheckoutError(
-            f"{entry.path} is not in the repository that was read (object {entry.sha} is missing: a partial "
-            "clone, or a damaged one). Run `git fetch --refetch` or `git fsck` in it, or use a full clone."
-        )
+        raise CheckoutError(f"{entry.path} is not in the repository that was read: {_PARTIAL}")
     return int(words[2])
 
 

@@ -332,6 +332,30 @@ def _children(name: bytes) -> list[bytes]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (None, "git|not found|could not be started"),
+        (
+            "echo git version 2.20.1",
+            r"git 2\.32 or newer is needed, found 'git version 2\.20\.1': update git",
+        ),
+        ("exit 3", r"git 2\.32 or newer is needed"),
+    ],
+)
+def test_a_git_that_is_missing_or_old(script: str | None, said: str, tmp_path: Path) -> None:
+    """An old one would ignore the seal without a word."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    path = str(programs)
+    if script is not None:
+        (programs / "git").write_text(f"#!/bin/sh\n{script}\n")
+        (programs / "git").chmod(0o755)
+        path += f":{os.environ['PATH']}"
+    with pytest.raises(CheckoutError, match=said):
+        SealedGit(environment=lambda: {"PATH": path}).check_version()
+
+
 def test_a_checkout_is_a_value(base: str, access: Access, checkouts: Checkouts, tmp_path: Path) -> None:
     checkout = checkouts.clone(access(DEMO), base, tmp_path / "git")
     assert checkout == Checkout(git_dir=tmp_path / "git", commit=base)

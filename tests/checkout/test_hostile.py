@@ -84,7 +84,7 @@ def test_a_missing_object_is_not_fetched_from_where_the_repository_says(
     work.git("config", "remote.origin.promisor", "true")
     work.git("config", "remote.origin.url", f"ext::sh -c '{_script(marker)}'")
     checkout = checkouts.open_local(str(work.path), None, tmp_path / "git")
-    with pytest.raises(CheckoutError, match=r"missing|refetch|Not a valid|could not get"):
+    with pytest.raises(CheckoutError, match="this is a partial clone"):
         checkouts.export(checkout, tmp_path / "tree")
     assert not marker.exists()
 
@@ -215,7 +215,7 @@ def test_a_tree_bomb_is_stopped(work: Work, tmp_path: Path) -> None:
         )
     sha = work.git("commit-tree", "-m", "bomb", tree)
     checkouts = Checkouts(caps=ExportCaps(files=5000))
-    with pytest.raises(CheckoutError, match="has over 5,000 files"):
+    with pytest.raises(CheckoutError, match="has over 5,000 files or"):
         checkouts.export(checkouts.open_local(str(work.path), sha, tmp_path / "git"), tmp_path / "tree")
     assert not (tmp_path / "tree").exists()
 
@@ -223,7 +223,7 @@ def test_a_tree_bomb_is_stopped(work: Work, tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_is_stopped(work: Work, tmp_path: Path) -> None:
     work.commit({f"{number}": b"\0" * 1000 for number in range(3)})
     checkouts = Checkouts(caps=ExportCaps(total_bytes=2500))
-    with pytest.raises(CheckoutError, match="over 2,500 bytes"):
+    with pytest.raises(CheckoutError, match="or 2,500 bytes"):
         checkouts.export(checkouts.open_local(str(work.path), None, tmp_path / "git"), tmp_path / "tree")
 
 

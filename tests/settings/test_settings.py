@@ -114,7 +114,7 @@ def test_values_of_every_kind(read: Read) -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"WEBHOOK_SECRET": "development"}, "CODEAGENT_WEBHOOK_SECRET: must have at least 16 characters; make"),
+        ({"WEBHOOK_SECRET": "development"}, "CODEAGENT_WEBHOOK_SECRET: must have at least 16 characters;"),
         ({"WEBHOOK_SECRET": ""}, "CODEAGENT_WEBHOOK_SECRET: must have at least 16"),
         ({"PRIVATE_KEY": "sEcReT"}, "CODEAGENT_PRIVATE_KEY: is not a PEM private key"),
         ({"PRIVATE_KEY": PEM, "PRIVATE_KEY_PATH": "/x"}, "are both set; leave one"),
