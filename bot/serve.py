@@ -94,8 +94,10 @@ def serve_web(service: Service) -> None:
 def redactor(settings: Settings) -> Redactor:
     """Knows every secret that the settings hold."""
     app = settings.github_app()
-    secrets = [app.private_key.get_secret_value(), app.webhook_secret.get_secret_value()]
-    return Redactor([*secrets, *_password(settings.database_url or "")])
+    key = app.private_key.get_secret_value()
+    lines = [line for line in key.splitlines() if not line.startswith("-----")]  # each is enough of it
+    password = _password(settings.database_url or "")
+    return Redactor([key, *lines, app.webhook_secret.get_secret_value(), *password])
 
 
 def assemble(settings: Settings, services: Services, redact: Redactor) -> Service:
