@@ -58,7 +58,7 @@ def pull_request_body(facts: RunFacts, solved: Solved) -> str:
             tests_made(solved.tests),
             details("Without the patch they fail: output", report(proof.red, OUTPUT_LIMIT)),
             details("With the patch they pass: output", report(proof.green, OUTPUT_LIMIT // 2)),
-            suite_delta(proof, solved.tests),
+            suite_delta(proof),
             gates(proof.gates),
             "## Cost",
             cost(solved.spend),
