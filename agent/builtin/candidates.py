@@ -1,4 +1,4 @@
-"""The stream of repairs for one state: every operator at every suspicious place, best first, each program once."""
+"""The stream of repairs for a state: every operator at every suspicious place, best first, nothing twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CROWDED = 0.3  # how fast further proposals for one line lose to other lines
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Candidate:
-    """An idea with its score; ordered by score, then by place and edits, so that ties never depend on luck."""
+    """An idea with its score; ordered by score, then by place and edits, so that luck breaks no tie."""
 
     score: float
     family: str
@@ -100,7 +100,7 @@ def actions(context: Context, state: State, locations: Iterable[Location]) -> It
 
 
 def interleaved(candidates: Iterable[Candidate]) -> Iterator[tuple[Candidate, float]]:
-    """Best first, but each further proposal for one line counts less, so that no hot line starves the others."""
+    """Best first, but each further one for a line counts less, so that no hot line starves the others."""
     by_line: dict[tuple[str, int], list[Candidate]] = {}
     for candidate in candidates:
         by_line.setdefault((candidate.location.path, candidate.location.line), []).append(candidate)
@@ -170,13 +170,13 @@ def _crash_at(ground: Ground, file: PythonFile, block: Block) -> Failure | None:
     """The failure that came out of this statement: its deepest frame among the files that may be repaired."""
     for failure in ground.hints.failures:
         inside = [frame for frame in failure.frames if frame.path in ground.code.paths]
-        if failure.crashed and inside and inside[-1].path == file.path:
-            if file.blocks.get(inside[-1].line) is block:
-                return failure
+        here = failure.crashed and inside and inside[-1].path == file.path
+        if here and file.blocks.get(inside[-1].line) is block:
+            return failure
     return None
 
 
-# --- the same change at all like places ----------------------------------------------------------------------
+# --- the same change at all like places ------------------------------------------------------------
 
 
 def _wider(ground: Ground, family: Family, site: Site, idea: Idea) -> Iterator[tuple[Idea, int]]:

@@ -1,4 +1,4 @@
-"""The built-in decision model: use a plan or go on with the search; go deeper into a result or back (C6, U13)."""
+"""The built-in decision model: use a plan or go on; go deeper into what was reached, or back (C6, U13)."""
 
 from __future__ import annotations
 

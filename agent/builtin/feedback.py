@@ -1,8 +1,8 @@
 """The built-in feedback: each failing test explained in plain English, without a model (E1).
 
 Four kinds, after Self-Debugging: ``simple`` says that the test fails; ``unit test`` adds what was called,
-expected and got; ``explanation`` adds where it went wrong; ``trace`` adds the frames. Everything that comes from
-test output or the issue is bounded and quoted, so that nothing in it is live Markdown or mentions anybody.
+expected and got; ``explanation`` adds where it went wrong; ``trace`` adds the frames. What comes from test
+output is bounded and quoted, so that nothing in it is live Markdown or mentions anybody.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ LITERAL = re.compile(
     r"(?<![\w.])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|'[^'\n]{0,60}'|\"[^\"\n]{0,60}\"|True|False|None|\[\]|\{\}|\(\))(?![\w])"
 )
 WANTED = re.compile(
-    r"(?i)\b(?:expect\w*|should|must|instead of|want\w*|used to|correct|return\w*|count as|give)\b[^\n]{0,120}"
+    r"(?i)\b(?:expect\w*|should|must|instead of|want\w*|used to|return\w*|count as|give)\b[^\n]{0,120}"
 )
 EXCEPTION = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit)|StopIteration)\b")
 
@@ -28,8 +28,8 @@ REFUSED = re.compile(r"(?:raises|assertRaises|assertRaisesRegex)\(\s*(?:\w+\.)?(
 
 @dataclass(frozen=True, kw_only=True)
 class Hints:
-    """``literals`` are source texts, those stated as expected first. ``changes`` maps a way in which the expected
-    value follows from the actual one ("int", "strip", "plus one") to how sure that is."""
+    """``literals`` are source texts, those stated as expected first. ``changes`` maps a way in which the
+    expected value follows from the actual one ("int", "strip", "plus one") to how sure that is."""
 
     failures: tuple[Failure, ...] = ()
     issue: IssueText = field(default_factory=lambda: IssueText(identifiers={}, words=()))
@@ -113,7 +113,7 @@ def _between_numbers(actual: float, expected: float) -> set[str]:
         "abs": expected == abs(actual),
         "zero": expected == 0,
         "int": _finite(actual) and expected == int(actual) and expected != actual,
-        "round": _finite(actual) and any(expected == round(actual, digits) for digits in range(0, 7)),
+        "round": _finite(actual) and any(expected == round(actual, digits) for digits in range(7)),
         "clamp low": expected > actual,
         "clamp high": expected < actual,
     }

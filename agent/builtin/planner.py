@@ -1,4 +1,4 @@
-"""The built-in planner: an action becomes steps of reasoning and operation, and ends with a test run (C4, C5)."""
+"""The built-in planner: an action becomes steps of reasoning and operation, and a test run (C4, C5)."""
 
 from __future__ import annotations
 

@@ -41,32 +41,59 @@ USUAL: dict[str, float] = {
 }
 
 GIVEN: dict[FailureKind, Mapping[str, float]] = {
-    FailureKind.NONE_USED: {"guards": 1.6, "conditions": 1.4, "truthiness": 0.8, "returns": 0.6, "names": 0.6},
-    FailureKind.NO_ATTRIBUTE: {"names": 2.2, "guards": 1.8, "conditions": 0.9, "calls": 0.7, "exceptions": 0.5},
+    FailureKind.NONE_USED: {
+        "guards": 1.6, "conditions": 1.4, "truthiness": 0.8, "returns": 0.6, "names": 0.6,
+    },
+    FailureKind.NO_ATTRIBUTE: {
+        "names": 2.2, "guards": 1.8, "conditions": 0.9, "calls": 0.7, "exceptions": 0.5,
+    },
     FailureKind.NO_NAME: {"names": 2.5, "statements": 0.8},
     FailureKind.ARGUMENTS: {"arguments": 2.2, "calls": 0.8, "defaults": 0.8},
     FailureKind.TYPE: {"guards": 1.1, "calls": 1.2, "arguments": 0.9, "conditions": 0.9, "exceptions": 0.7},
     FailureKind.ZERO_DIVISION: {"guards": 1.8, "conditions": 1.3, "clamps": 1.0, "exceptions": 0.7},
-    FailureKind.INDEX: {"guards": 1.8, "conditions": 1.4, "boundary": 1.3, "slices": 1.0, "comparison": 1.0,
-                        "exceptions": 0.6, "calls": 0.4},
-    FailureKind.KEY: {"slices": 1.6, "conditions": 1.2, "exceptions": 1.0, "guards": 0.9, "constants": 0.9,
-                      "names": 0.7},
+    FailureKind.INDEX: {
+        "guards": 1.8, "conditions": 1.4, "boundary": 1.3, "slices": 1.0, "comparison": 1.0,
+        "exceptions": 0.6, "calls": 0.4,
+    },
+    FailureKind.KEY: {
+        "slices": 1.6, "conditions": 1.2, "exceptions": 1.0, "guards": 0.9, "constants": 0.9, "names": 0.7,
+    },
     FailureKind.STOP: {"exceptions": 1.4, "guards": 1.4, "calls": 0.7},
-    FailureKind.UNPACK: {"exceptions": 0.9, "guards": 0.9, "strings": 1.2, "slices": 0.8, "conditions": 0.9},
-    FailureKind.CONVERSION: {"exceptions": 1.9, "conditions": 1.7, "guards": 1.0, "strings": 0.6, "calls": 0.6},
-    FailureKind.RECURSION: {"guards": 1.6, "conditions": 1.2, "comparison": 1.0, "names": 0.7, "calls": 0.7},
-    FailureKind.RAISED: {"conditions": 1.3, "comparison": 1.2, "exceptions": 1.1, "truthiness": 1.0, "negation": 0.8,
-                         "guards": 0.8, "constants": 0.7},
-    FailureKind.NOT_RAISED: {"comparison": 1.8, "guards": 1.4, "conditions": 1.2, "statements": 1.1, "boundary": 0.8,
-                             "exceptions": 0.6, "negation": 0.8, "truthiness": 0.8},
-    FailureKind.WRONG_BOOL: {"comparison": 1.4, "conditions": 1.0, "negation": 1.0, "guards": 1.1, "returns": 0.8,
-                             "truthiness": 0.9, "calls": 0.6},
-    FailureKind.WRONG_NUMBER: {"names": 0.7, "arithmetic": 1.3, "boundary": 1.2, "comparison": 1.1, "constants": 1.1,
-                               "truthiness": 1.0, "guards": 0.6, "clamps": 0.6},
-    FailureKind.WRONG_TEXT: {"names": 0.7, "strings": 1.2, "constants": 1.0, "calls": 1.0, "conditions": 0.8, "slices": 0.8},
-    FailureKind.WRONG_COLLECTION: {"names": 0.7, "calls": 1.1, "slices": 0.9, "boundary": 0.9, "comparison": 0.9, "guards": 0.7,
-                                   "statements": 0.5},
-    FailureKind.WRONG_NONE: {"returns": 1.6, "guards": 1.1, "truthiness": 1.1, "conditions": 0.8, "defaults": 0.6},
+    FailureKind.UNPACK: {
+        "exceptions": 0.9, "guards": 0.9, "strings": 1.2, "slices": 0.8, "conditions": 0.9,
+    },
+    FailureKind.CONVERSION: {
+        "exceptions": 1.9, "conditions": 1.7, "guards": 1.0, "strings": 0.6, "calls": 0.6,
+    },
+    FailureKind.RECURSION: {
+        "guards": 1.6, "conditions": 1.2, "comparison": 1.0, "names": 0.7, "calls": 0.7,
+    },
+    FailureKind.RAISED: {
+        "conditions": 1.3, "comparison": 1.2, "exceptions": 1.1, "truthiness": 1.0, "negation": 0.8,
+        "guards": 0.8, "constants": 0.7,
+    },
+    FailureKind.NOT_RAISED: {
+        "comparison": 1.8, "guards": 1.4, "conditions": 1.2, "statements": 1.1, "boundary": 0.8,
+        "exceptions": 0.6, "negation": 0.8, "truthiness": 0.8,
+    },
+    FailureKind.WRONG_BOOL: {
+        "comparison": 1.4, "conditions": 1.0, "negation": 1.0, "guards": 1.1, "returns": 0.8,
+        "truthiness": 0.9, "calls": 0.6,
+    },
+    FailureKind.WRONG_NUMBER: {
+        "names": 0.7, "arithmetic": 1.3, "boundary": 1.2, "comparison": 1.1, "constants": 1.1,
+        "truthiness": 1.0, "guards": 0.6, "clamps": 0.6,
+    },
+    FailureKind.WRONG_TEXT: {
+        "names": 0.7, "strings": 1.2, "constants": 1.0, "calls": 1.0, "conditions": 0.8, "slices": 0.8,
+    },
+    FailureKind.WRONG_COLLECTION: {
+        "names": 0.7, "calls": 1.1, "slices": 0.9, "boundary": 0.9, "comparison": 0.9, "guards": 0.7,
+        "statements": 0.5,
+    },
+    FailureKind.WRONG_NONE: {
+        "returns": 1.6, "guards": 1.1, "truthiness": 1.1, "conditions": 0.8, "defaults": 0.6,
+    },
     FailureKind.WRONG_VALUE: {},
     FailureKind.UNKNOWN: {},
 }  # fmt: skip

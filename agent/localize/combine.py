@@ -124,7 +124,7 @@ def _add_traces(board: Board, code: CodeBase, failures: Iterable[Failure]) -> No
 
 
 def _add_around_frame(board: Board, file: PythonFile, block: Block, weight: float) -> None:
-    """Statements before the failing one in its function: those that set what it uses, and what controls it."""
+    """Statements before the failing one in its function: what sets the values it uses, what controls it."""
     function = file.function_at(block.lineno)
     if function is None:
         return
@@ -282,7 +282,7 @@ def _ranked(board: Board, code: CodeBase, limit: int) -> tuple[Location, ...]:
     return tuple(found)
 
 
-# --- a state whose code is no longer base --------------------------------------------------------------------
+# --- a state whose code is no longer base ----------------------------------------------------------
 
 
 def relocate(context: Context, state: State, targets: Iterable[Location]) -> tuple[Location, ...]:

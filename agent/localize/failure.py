@@ -18,7 +18,8 @@ MAX_VALUE = 4000
 EXCEPTION_LINE = re.compile(r"^(?:E\s{3,})?(?P<name>(?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?:: (?P<message>.*))?$")
 ENDINGS = ("Error", "Exception", "Warning", "Exit", "Interrupt", "Iteration", "Failed", "Fault")
 NOT_RAISED = re.compile(
-    r"DID NOT RAISE (?:any of )?\(?<class '(?:[\w.]+\.)?(\w+)'>|AssertionError: \(?(?:[\w.]+\.)?(\w+)[^\n]{0,80} not raised"
+    r"DID NOT RAISE (?:any of )?\(?<class '(?:[\w.]+\.)?(\w+)'>"  # pytest
+    r"|AssertionError: \(?(?:[\w.]+\.)?(\w+)[^\n]{0,80} not raised"  # unittest
 )
 WHERE = re.compile(r"^(?:E\s)?\s*\+\s+where (?P<value>.{1,2000}?) = (?P<call>.{1,1000})$", re.MULTILINE)
 ASSERTED = re.compile(r"^(?:E\s+)?(?:AssertionError: )?assert (?P<expression>.+)$", re.MULTILINE)

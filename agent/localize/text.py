@@ -15,11 +15,14 @@ QUOTED = re.compile(r"`{3}[^\n]*\n(.*?)`{3}|`([^`\n]{1,300})`", re.DOTALL)
 CALLED = re.compile(r"\b([A-Za-z_][\w.]{0,150})\(")
 CODE_LIKE = re.compile(r"^(?:\w*_\w*|[a-z]+[A-Z]\w*|[A-Z]\w*[a-z]\w*[A-Z]\w*|.*\..*)$")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
-COMMON = frozenset(
-    "a an and are as at be but by can do does for from get has have i if in into is it its me my no not of on or "
-    "our should so that the then there this to up use used using was we what when where which will with would "
-    "return returns self none true false def class import raise raises error expected instead also only".split()
-)
+COMMON = frozenset({
+    "a", "also", "an", "and", "are", "as", "at", "be", "but", "by", "can", "class", "def", "do",
+    "does", "error", "expected", "false", "for", "from", "get", "has", "have", "i", "if", "import",
+    "in", "instead", "into", "is", "it", "its", "me", "my", "no", "none", "not", "of", "on", "only",
+    "or", "our", "raise", "raises", "return", "returns", "self", "should", "so", "that", "the", "then",
+    "there", "this", "to", "true", "up", "use", "used", "using", "was", "we", "what", "when", "where",
+    "which", "will", "with", "would",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

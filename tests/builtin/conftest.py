@@ -78,7 +78,7 @@ def run_case(code: str, path: str, test: str, name: str) -> tuple[CaseResult, se
     sys.settrace(tracer)
     try:
         names[name]()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever the code under test raises is its result
         sys.settrace(before)
         report = traceback.TracebackException.from_exception(error)
         report.stack = traceback.StackSummary.from_list(
@@ -117,7 +117,7 @@ class Scene:
 
 
 def build_scene(code: str, test: str, issue: str = "", path: str = "package/module.py", **more: str) -> Scene:
-    """Every test function of ``test`` is run; those named ``test_ok…`` stand for the repository's own suite."""
+    """Every test function of ``test`` is run; ``test_ok…`` stand for the repository's own suite."""
     names = [node.name for node in ast.parse(test).body if isinstance(node, ast.FunctionDef)]
     suite: dict[int, set[str]] = {}
     own: dict[int, set[str]] = {}

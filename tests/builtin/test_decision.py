@@ -73,12 +73,16 @@ DECISIONS = [
     (State(), (edit("m.py"),), False, "no test reproduces"),
     (State(), (AddTests(tests=TESTS[:1]),), True, "nothing"),
     (REPRODUCED, (AddTests(tests=TESTS[:1]),), False, "there already"),
-    (State(tests=TESTS, results=Results(reproduced=True)), (AddTests(tests=(NEW,)),),
-     False, "3 tests reproduce"),
+    (
+        State(tests=TESTS, results=Results(reproduced=True)),
+        (AddTests(tests=(NEW,)),),
+        False,
+        "3 tests reproduce",
+    ),
     (State(tests=TESTS[:1], patch=PATCH), (AddTests(tests=TESTS[1:2]),), False, "changed already"),
     (REPRODUCED, (WriteOutline(outline=OUTLINE),), True, "nothing"),
     (REPRODUCED, (WriteOutline(outline=Outline(targets=(), approach="")),), False, "no place"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("state", "operations", "use", "reason"), DECISIONS)
@@ -89,7 +93,7 @@ def test_decide(state: State, operations: tuple[Operation, ...], use: bool, reas
 
 
 def report(*verdicts: Verdict, line: int = 3) -> SuiteReport:
-    details = f'Traceback (most recent call last):\n  File "tests/test_0.py", line {line}, in test\nAssertionError\n'
+    details = f'Traceback:\n  File "tests/test_0.py", line {line}, in test\nAssertionError\n'
     return SuiteReport(
         cases=tuple(
             CaseResult(id=f"t{n}", verdict=verdict, message="AssertionError", details=details)
@@ -104,15 +108,30 @@ DESCENTS = [
     (State(), None, False, "nothing was measured"),
     (State(), State(tests=TESTS[:1], results=Results(reproduced=True)), True, "is reproduced"),
     (State(), State(tests=TESTS[:1], results=Results(remark="passes on base")), False, "passes on base"),
-    (REPRODUCED, State(tests=TESTS[:1], outline=OUTLINE, results=Results(reproduced=True)), True, "where to look"),
+    (
+        REPRODUCED,
+        State(tests=TESTS[:1], outline=OUTLINE, results=Results(reproduced=True)),
+        True,
+        "where to look",
+    ),
     (BEFORE, State(patch=PATCH, results=Results(generated=report(P, F))), True, "better than before"),
     (BEFORE, State(patch=PATCH, results=Results(generated=report(F, F))), False, "no better"),
     (BEFORE, State(patch=PATCH, results=Results(generated=report(F, F, line=7))), True, "further"),
     (BEFORE, State(patch=PATCH, results=Results(generated=report(F, F, line=2))), False, "no better"),
-    (BEFORE, State(patch=PATCH, results=Results(generated=report(P, F), regressions=("x",))), False, "fail now"),
+    (
+        BEFORE,
+        State(patch=PATCH, results=Results(generated=report(P, F), regressions=("x",))),
+        False,
+        "fail now",
+    ),
     (BEFORE, State(patch=PATCH, results=Results(generated=SuiteReport(problem="crashed"))), False, "crashed"),
-    (BEFORE, State(patch=PATCH, results=Results(generated=report(P, P), suite=SuiteReport())), False, "all tests pass"),
-]  # fmt: skip
+    (
+        BEFORE,
+        State(patch=PATCH, results=Results(generated=report(P, P), suite=SuiteReport())),
+        False,
+        "all tests pass",
+    ),
+]
 
 
 @pytest.mark.parametrize(("before", "after", "use", "reason"), DESCENTS)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from agent.builtin.decision import BuiltinDecision
 from agent.builtin.planner import BuiltinPlanner
 from agent.builtin.policy import MOST_DEEPER, BuiltinPolicy
@@ -37,7 +39,15 @@ def half(number):
         raise ValueError("must not be negative")
     return number / 2
 """
-NEGATIVE_TEST = "def test_it():\n    with raises(ValueError):\n        half_root(-4)\n\n\ndef test_ok():\n    half_root(9)\n"
+NEGATIVE_TEST = """\
+def test_it():
+    with raises(ValueError):
+        half_root(-4)
+
+
+def test_ok():
+    half_root(9)
+"""
 
 TWICE = """\
 def total(first, second):
@@ -46,7 +56,18 @@ def total(first, second):
     second = second or 1
     return first * second
 """
-TWICE_TEST = "def test_a():\n    equal(total(0, 5), 0)\n\n\ndef test_b():\n    equal(total(5, 0), 0)\n\n\ndef test_c():\n    equal(total(None, None), 1)\n"
+TWICE_TEST = """\
+def test_a():
+    equal(total(0, 5), 0)
+
+
+def test_b():
+    equal(total(5, 0), 0)
+
+
+def test_c():
+    equal(total(None, None), 1)
+"""
 
 DESIGN = TestFile(path="tests/test_issue_1.py", content="def test(): ...\n", verifies="that it fails")
 
@@ -175,13 +196,11 @@ def test_the_debugger_fixes_missing_handling_of_input_less_than_zero(scene: Call
         if "number < 0" not in code.split("def half(")[0]:
             continue
         exec(code, names)
-        try:
+        with pytest.raises(ValueError, match="must not be negative"):
             names["half_root"](-4)
-        except ValueError as error:
-            assert str(error) == "must not be negative"
-            assert rank <= 3
-            assert names["half_root"](9) == 3
-            return
+        assert rank <= 3
+        assert names["half_root"](9) == 3
+        return
     raise AssertionError("not fixed")
 
 

@@ -37,11 +37,11 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idea:
-    """A possible repair. ``prior`` says how likely it is among the family's ideas for one place (about 0 to 1).
+    """A possible repair. ``prior`` says how likely it is among the family's ideas for a place (about 0 to 1).
 
-    Ideas of one family with equal ``tag`` are the same change at another place; they are also offered together
-    up to ``scope``, each widening weighed by ``echo``. ``change`` names the way in which values would change
-    (:attr:`Hints.changes`). ``inserts`` marks new code rather than changed code.
+    Ideas of one family with equal ``tag`` are the same change at another place; they are also offered
+    together up to ``scope``, each widening weighed by ``echo``. ``change`` names the way in which values
+    would change (:attr:`Hints.changes`). ``inserts`` marks new code rather than changed code.
     """
 
     edits: tuple[Edit, ...]

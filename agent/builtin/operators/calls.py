@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from agent.builtin.operators.arguments import called_name, signature_of
 from agent.builtin.operators.base import Idea, Scope, Site
-from agent.builtin.operators.syntax import operand
 from agent.builtin.vocabulary import distance
 
 NAME = "calls"
@@ -16,11 +15,12 @@ SIBLINGS: tuple[tuple[str, ...], ...] = (
     ("min", "max"), ("any", "all"), ("strip", "lstrip", "rstrip"), ("lower", "upper", "casefold"),
     ("find", "rfind", "index", "rindex"), ("split", "rsplit"), ("partition", "rpartition"),
     ("append", "extend", "insert"), ("startswith", "endswith"), ("floor", "ceil", "trunc"),
-    ("keys", "values", "items"), ("update", "setdefault"), ("pop", "get"), ("isdigit", "isdecimal", "isnumeric"),
-    ("sorted", "list", "reversed"), ("remove", "discard"), ("add", "update"), ("match", "fullmatch", "search"),
-    ("sub", "split"), ("str", "repr"), ("int", "round", "float"), ("union", "intersection", "difference"),
-    ("issubset", "issuperset"), ("getattr", "hasattr"), ("popleft", "pop"), ("islice", "takewhile"),
-    ("deepcopy", "copy"), ("is_integer", "is_finite"), ("isinstance", "issubclass"), ("title", "capitalize"),
+    ("keys", "values", "items"), ("update", "setdefault"), ("pop", "get"),
+    ("isdigit", "isdecimal", "isnumeric"), ("sorted", "list", "reversed"), ("remove", "discard"),
+    ("add", "update"), ("match", "fullmatch", "search"), ("sub", "split"), ("str", "repr"),
+    ("int", "round", "float"), ("union", "intersection", "difference"), ("issubset", "issuperset"),
+    ("getattr", "hasattr"), ("popleft", "pop"), ("islice", "takewhile"), ("deepcopy", "copy"),
+    ("is_integer", "is_finite"), ("isinstance", "issubclass"), ("title", "capitalize"),
 )  # fmt: skip
 CONVERSIONS = (
     "int",
@@ -148,7 +148,3 @@ def _same_shape(site: Site, node: ast.Call, name: str) -> dict[str, float]:
             if fits and (shared >= 0.5 or distance(name, other) <= 3):
                 found[other] = 0.3 * max(shared, 0.5)
     return found
-
-
-def shown_operand(text: str) -> str:
-    return operand(text, 15)

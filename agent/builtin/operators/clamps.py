@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.builtin.operators.base import Idea, Site
 from agent.builtin.operators.arguments import called_name
+from agent.builtin.operators.base import Idea, Site
 
 NAME = "clamps"
 

@@ -104,7 +104,7 @@ def _body_names(site: Site) -> list[str]:
     return [node.id for node in ast.walk(first) if isinstance(node, ast.Name)] if first else []
 
 
-# --- conditions that keep a failing expression from being reached --------------------------------------------
+# --- conditions that keep a failing expression from being reached ----------------------------------
 
 
 def _protected(site: Site, crash: Failure) -> Iterator[Idea]:
@@ -136,7 +136,7 @@ def _opposite(atom: str) -> str:
 
 
 def failing_atoms(site: Site, crash: Failure) -> Iterator[tuple[str, float, str]]:
-    """Questions whose answer yes means that the statement would not have failed as it did: text, prior, tag."""
+    """Questions that, answered yes, mean that the statement would not have failed so: text, prior, tag."""
     for node in site.expressions:
         match node:
             case ast.Call(func=ast.Name(id="int"), args=[arg]) if crash.kind is FailureKind.CONVERSION:

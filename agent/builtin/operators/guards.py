@@ -1,4 +1,4 @@
-"""A missing guard: None, empty, zero, negative or of another type is answered (or refused) before it does harm."""
+"""A missing guard: None, empty, zero, negative, of another type: answered or refused before it does harm."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NAME = "guards"
 Question = tuple[str, float]  # a condition under which the function should not go on, and its prior
 NO_ATTRIBUTE = re.compile(r"'(?P<owner>\w+)' object has no attribute '(?P<name>\w+)'")
 WORDS = {
-    "negativ": "< 0", "below": "< 0", "les": "< 0", "minu": "< 0", "zero": "== 0", "0": "== 0", "empty": "not ",
-    "blank": "not ", "nothing": "not ", "miss": "is None",
+    "negativ": "< 0", "below": "< 0", "les": "< 0", "minu": "< 0", "zero": "== 0", "0": "== 0",
+    "empty": "not ", "blank": "not ", "nothing": "not ", "miss": "is None",
 }  # fmt: skip
 LITERALS = {
     "None": "is None",
@@ -51,7 +51,7 @@ def _guarded(site: Site, question: str, answer: str, prior: float, tag: str = ""
         yield from site.insert_before(site.block, [f"if {question}:", f"\t{answer}"], prior, summary, tag=tag)
 
 
-# --- at the failing statement --------------------------------------------------------------------------------
+# --- at the failing statement ----------------------------------------------------------------------
 
 
 def _before_failure(site: Site, crash: Failure) -> Iterator[Idea]:
@@ -110,7 +110,7 @@ def _type_questions(site: Site, crash: Failure, name: str) -> Iterator[Question]
                 yield f"not isinstance({name}, {ast.unparse(base)})", 0.4
 
 
-# --- at the top of the function ------------------------------------------------------------------------------
+# --- at the top of the function --------------------------------------------------------------------
 
 
 def _for_crash(site: Site, failure: Failure) -> Iterator[Idea]:

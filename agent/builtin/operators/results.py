@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from agent.builtin.hints import parse_literal_type
 from agent.builtin.operators.base import Site
-from agent.builtin.operators.syntax import expression
 
 COMPARISONS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
-EMPTY = {"list": "[]", "List": "[]", "dict": "{}", "Dict": "{}", "str": '""', "int": "0", "float": "0.0", "bool": "False",
-         "tuple": "()", "set": "set()"}  # fmt: skip
+EMPTY = {
+    "list": "[]", "List": "[]", "dict": "{}", "Dict": "{}", "tuple": "()", "set": "set()",
+    "str": '""', "int": "0", "float": "0.0", "bool": "False",
+}  # fmt: skip
 MOST = 7
 
 
@@ -75,7 +76,3 @@ def _empties(site: Site, valued: list[ast.expr]) -> Iterator[tuple[str, float]]:
             case ast.Compare() | ast.BoolOp():
                 yield "False", 0.4
                 yield "True", 0.35
-
-
-def is_expression(text: str) -> bool:
-    return expression(text) is not None

@@ -37,10 +37,8 @@ def ideas(site: Site) -> Iterator[Idea]:
 def _methods(site: Site, node: ast.expr) -> Iterator[Idea]:
     text = operand(site.text(node), 15)
     outer = site.parent(node)
-    if (
-        isinstance(outer, ast.Attribute)
-        or text.endswith("()")
-        and text.rsplit(".", 1)[-1][:-2] in dict(METHODS)
+    if isinstance(outer, ast.Attribute) or (
+        text.endswith("()") and text.rsplit(".", 1)[-1][:-2] in dict(METHODS)
     ):
         return
     for method, change in METHODS:
