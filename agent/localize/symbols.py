@@ -161,9 +161,8 @@ class SymbolIndex:
             for name, path in self.modules.items()
             if "." not in name or path.endswith("/__init__.py") or f"{name.split('.')[0]}" in self.modules
         }
-        return tuple(
-            sorted(top for top in tops if top.lower() not in NOT_PACKAGES and not top.startswith("test"))
-        )
+        likely = sorted(top for top in tops if not top.startswith("test"))
+        return tuple(top for top in likely if top.lower() not in NOT_PACKAGES) or tuple(likely)
 
     def module_name(self, path: str) -> str:
         """The dotted name a file is imported by; empty when it cannot be."""

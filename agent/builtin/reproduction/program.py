@@ -13,13 +13,23 @@ MAX_STATEMENTS = 120
 MAX_SETUP = 40
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A statement with the names it binds and reads, found once."""
+
+    statement: ast.stmt
+    stored: frozenset[str]
+    loaded: frozenset[str]
+    mutates: bool
+
+
 @dataclass
 class Program:
     """Statements seen so far, in order. ``refused`` says what could not be taken into a test, and why."""
 
     names: Names
     trusted: frozenset[str]
-    statements: list[ast.stmt] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     imports: dict[str, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
@@ -27,8 +37,15 @@ class Program:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             if not objection(statement, self.trusted):
                 self.imports.update(imports_of(ast.Module(body=[statement], type_ignores=[])))
-        elif len(self.statements) < MAX_STATEMENTS:
-            self.statements.append(statement)
+        elif len(self.lines) < MAX_STATEMENTS:
+            line = Line(
+                statement=statement,
+                stored=_stored(statement),
+                loaded=_loaded(statement),
+                mutates=_mutates(statement),
+            )
+            if line.stored or line.mutates:
+                self.lines.append(line)
 
     def subject(self, node: ast.expr | ast.stmt, text: str = "", form: Form = Form.VALUE) -> Subject | None:
         """A piece of code as a subject with the statements that it needs; None when it runs nothing of the
@@ -70,17 +87,15 @@ class Program:
         """The earlier statements that bind or change what a node reads, in order."""
         wanted = set(_loaded(node))
         found: list[ast.stmt] = []
-        for statement in reversed(self.statements):
+        for line in reversed(self.lines):
             if len(found) >= MAX_SETUP:
                 break
-            stored, loaded = _stored(statement), _loaded(statement)
-            changes = not isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
-            if not stored & wanted and not (changes and loaded & wanted and _mutates(statement)):
+            if not line.stored & wanted and not (line.mutates and line.loaded & wanted):
                 continue
-            found.append(statement)
-            if isinstance(statement, ast.Assign | ast.FunctionDef | ast.ClassDef | ast.AnnAssign):
-                wanted -= stored
-            wanted |= loaded
+            found.append(line.statement)
+            if isinstance(line.statement, ast.Assign | ast.FunctionDef | ast.ClassDef | ast.AnnAssign):
+                wanted -= line.stored
+            wanted |= line.loaded
         return list(reversed(found))
 
 

@@ -67,8 +67,10 @@ def _kind_shown(expected: Outcome, unittest: bool) -> str:
     match expected:
         case Text():
             return lead + "'"
-        case Value(source=source) if source[:1] in ("[", "'"):
-            return lead + source[0]
+        case Value(source=source) if source.startswith("["):
+            return f"{lead}Lists differ: [" if unittest else f"{lead}["
+        case Value(source=source) if source.startswith("'"):
+            return f"{lead}'"
         case _:
             return ""
 

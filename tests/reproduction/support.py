@@ -122,6 +122,19 @@ class Template:
     def render(self, **context):
         return self.source
 """,
+    "src/toolbox/markup.py": """
+def to_text(html):
+    return html
+""",
+    "tests/test_markup.py": """
+from toolbox.markup import to_text
+
+
+def test_to_text():
+    assert to_text("<b>a</b>") == "a"
+    assert to_text("<i>a</i>") == "a"
+    assert to_text("<u>a</u>") == "a"
+""",
     "tests/test_numbers.py": """
 import pytest
 from toolbox import clamp as limit
