@@ -57,9 +57,13 @@ class LocalRepository:
     def lend_index(self, directory: Path) -> bool:
         """A copy of the index, in which git finds what changed without reading every file."""
         index = _read(self.git_dir / "index", LARGEST_INDEX)
-        if index is not None:
-            (directory / "index").write_bytes(index)
-        return index is not None
+        if index is None:
+            return False
+        (directory / "index").write_bytes(index)
+        # git looks into files as young as the index: a younger copy would hide a change of that moment
+        status = (self.git_dir / "index").lstat()
+        os.utime(directory / "index", ns=(status.st_atime_ns, status.st_mtime_ns))
+        return True
 
     def _refs(self) -> Iterator[tuple[str, Path]]:
         yield "HEAD", self.git_dir / "HEAD"

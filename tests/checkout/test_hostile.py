@@ -10,7 +10,7 @@ import pytest
 
 from bot.checkout import Checkouts
 from bot.errors import CheckoutError
-from bot.sealed_git import GitCall, SealedGit
+from bot.sealed_git import GitCall
 from bot.tree_export import ExportCaps
 from tests.checkout.support import Work
 
@@ -89,10 +89,25 @@ def test_a_missing_object_is_not_fetched_from_where_the_repository_says(
     assert not marker.exists()
 
 
-def test_variables_of_the_host_have_no_effect(work: Work, tmp_path: Path, marker: Path) -> None:
-    work.commit({"a.txt": "one\n"})
+def test_variables_and_files_of_the_host_have_no_effect(
+    work: Work, tmp_path: Path, marker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work.commit({"a.txt": "one\n", ".gitattributes": "* filter=evil"})
+    (work.path / "a.txt").write_text("two\n")
+    home = tmp_path / "home"
+    (home / ".config/git").mkdir(parents=True)
+    evil = f'[core]\n\tfsmonitor = "{_script(marker)}"\n[filter "evil"]\n\tclean = "{_script(marker)}"\n'
+    for name in (".gitconfig", ".config/git/config"):
+        (home / name).write_text(evil)
     hostile = {
-        **os.environ,
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_CONFIG_SYSTEM": str(home / ".gitconfig"),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.fsmonitor",
+        "GIT_CONFIG_VALUE_0": _script(marker),
+        "GIT_CONFIG_PARAMETERS": f"'core.fsmonitor={_script(marker)}'",
         "GIT_DIR": "/nonexistent",
         "GIT_WORK_TREE": "/nonexistent",
         "GIT_INDEX_FILE": "/nonexistent",
@@ -101,32 +116,22 @@ def test_variables_of_the_host_have_no_effect(work: Work, tmp_path: Path, marker
         "GIT_EXTERNAL_DIFF": _script(marker),
         "GIT_SSH_COMMAND": _script(marker),
         "GIT_ASKPASS": _script(marker),
-        "GIT_CONFIG_PARAMETERS": f"'core.fsmonitor={_script(marker)}'",
         "GIT_TEMPLATE_DIR": str(tmp_path),
         "GIT_TRACE": str(marker),
-        "LD_AUDIT": "",
         "SECRET": "s3cret",
     }
     for name, value in hostile.items():
-        os.environ.setdefault(name, value)
-    try:
-        checkouts = Checkouts(sleep=lambda _: None)
-        checkout = checkouts.open_local(str(work.path), None, tmp_path / "git")
-        checkouts.export(checkout, tmp_path / "tree")
-        seen = (
-            SealedGit().run(GitCall(arguments=("-c", "alias.e=!env", "e"), git_dir=checkout.git_dir)).decode()
-        )
-    finally:
-        for name in hostile:
-            if name not in KEPT:
-                del os.environ[name]
-    assert (tmp_path / "tree/a.txt").exists()
+        monkeypatch.setenv(name, value)
+    checkouts = Checkouts(sleep=lambda _: None)
+    checkout = checkouts.open_local(str(work.path), None, tmp_path / "git")
+    checkouts.export(checkout, tmp_path / "tree")
+    asked = GitCall(arguments=("-c", "alias.e=!env", "e"), git_dir=checkout.git_dir)
+    seen = checkouts.git.run(asked).decode()
+    assert (tmp_path / "tree/a.txt").read_text() == "one\n"
+    assert "a.txt" in checkout.remarks[0]
     assert not marker.exists()
-    assert "s3cret" not in seen
-    assert "GIT_NAMESPACE" not in seen
-
-
-KEPT = frozenset(os.environ)
+    for text in ("s3cret", "GIT_NAMESPACE", "GIT_TRACE", str(home)):
+        assert text not in seen
 
 
 def test_a_hostile_tree_is_written_as_data(

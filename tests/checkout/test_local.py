@@ -11,6 +11,7 @@ import pytest
 
 from bot.checkout import Change, Checkouts, Person
 from bot.errors import CheckoutError
+from bot.local_repository import find_local
 from bot.tree_export import EXECUTABLE, FILE
 from tests.checkout.support import Work
 from tests.double.server import GitHubDouble
@@ -43,6 +44,15 @@ def test_nothing_of_the_users_is_touched(work: Work, checkouts: Checkouts, tmp_p
     assert b"-x = 1\n+x = 3\n" in patch
     assert (tmp_path / "tree/b/c.py").read_text() == "y\n"
     assert checkout.remarks == (f"Uncommitted changes of {work.path} are not included: a.py, b/c.py.",)
+
+
+def test_the_copy_of_the_index_is_as_old_as_the_index(work: Work, tmp_path: Path) -> None:
+    """git looks into files as young as their index; with a younger copy it would trust their times, and not
+    see a change that was made in the moment of the commit (seen once in fifty runs on a busy machine)."""
+    work.commit({"a.py": "one\n"})
+    os.utime(work.path / ".git/index", ns=(1, 1_234_567_891))
+    assert find_local(work.path).lend_index(tmp_path)
+    assert (tmp_path / "index").stat().st_mtime_ns == 1_234_567_891
 
 
 def test_a_clean_tree_has_no_remark(work: Work, checkouts: Checkouts, tmp_path: Path) -> None:
