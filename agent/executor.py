@@ -89,8 +89,13 @@ def expected(tests: Sequence[TestFile], context: Context, bench: Bench) -> Basel
 
 
 def selection(tests: Sequence[TestFile]) -> tuple[str, ...]:
-    """What to ask the runner for, to run these tests."""
-    return tuple(dict.fromkeys(name for test in tests for name in (test.select or (test.path,))))
+    """What to ask the runner for, to run these tests.
+
+    A made test runs whole: no patch may break its cases that pass on base already, which say what the issue
+    calls right. Of a given one, which may be a whole test module, only the chosen cases run.
+    """
+    names = (test.select if test.given and test.select else (test.path,) for test in tests)
+    return tuple(dict.fromkeys(name for chosen in names for name in chosen))
 
 
 class SandboxExecutor:

@@ -11,7 +11,7 @@ import pytest
 from agent.baseline import measure_baseline
 from agent.effects import Clock, JournaledRunner, SandboxPool
 from agent.errors import EditDoesNotApply
-from agent.executor import Bench, SandboxExecutor, apply_operation
+from agent.executor import Bench, SandboxExecutor, apply_operation, selection
 from agent.journal import MemoryJournal
 from agent.protocols import Context
 from agent.source import HostTree
@@ -25,6 +25,7 @@ from agent.types import (
     RunTests,
     State,
     Step,
+    TestFile,
     WriteFile,
     WriteOutline,
 )
@@ -230,3 +231,14 @@ def test_states_measured_together_are_measured_as_if_alone(lab: Make) -> None:
     ]
     together = made.executor.measure(states)
     assert [state.results for state in together] == [made.executor.measure([s])[0].results for s in states]
+
+
+def test_a_made_test_runs_whole_and_of_a_given_one_the_chosen_cases_run() -> None:
+    made = TestFile(path="tests/test_new.py", content="", verifies="v", select=("tests/test_new.py::test_a",))
+    given = replace(made, path="tests/test_old.py", select=("tests/test_old.py::test_b",), given=True)
+    whole = replace(given, path="tests/test_third.py", select=())
+    assert selection((made, given, whole)) == (
+        "tests/test_new.py",
+        "tests/test_old.py::test_b",
+        "tests/test_third.py",
+    )
