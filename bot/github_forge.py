@@ -86,8 +86,9 @@ class Access:
         return GitAccess(url=self.git_url, token=self._live().token)
 
     def ask(self, request: Request) -> Any:
+        session = self._live()
         try:
-            return self._ask(self._live(), request)
+            return self._ask(session, request)
         except ForgeRefused as error:
             if error.status != 401:
                 raise
