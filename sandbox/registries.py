@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import ipaddress
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ CONSTANTS = (
     "print(PyPI.url)\n"
     "print('https://' + PyPI.file_storage_domain)\n"
 )
+_FOR_PIP = frozenset(("PATH", "HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "VIRTUAL_ENV", "LANG", "LC_ALL"))
+"""Where pip finds its configuration; the secrets of the program that asks it are none of its business."""
+
 NOT_OUTSIDE = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -125,6 +129,9 @@ def _pip(python: str, *arguments: str) -> str:
         timeout=60,
         check=False,
         stdin=subprocess.DEVNULL,
+        env={
+            name: value for name, value in os.environ.items() if name.startswith("PIP_") or name in _FOR_PIP
+        },
     )
     if completed.returncode != 0:
         raise SandboxError(

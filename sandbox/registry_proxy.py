@@ -65,6 +65,7 @@ class RegistryProxy:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={"PATH": os.defpath},  # it outlives this process for a moment: with none of its secrets
             start_new_session=True,
         )
         self._listener = socket.socket(socket.AF_UNIX)
