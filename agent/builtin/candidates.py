@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.builtin.edits import operations, program
@@ -49,6 +49,7 @@ class Ground:
     code: CodeBase
     hints: Hints
     vocabulary: Vocabulary
+    passing: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # path → line → passing tests
     _sites: dict[tuple[str, int, str], Site] = field(default_factory=dict)
     _ideas: dict[tuple[int, str], tuple[Idea, ...]] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ class Ground:
                 vocabulary=self.vocabulary,
                 crash=crash,
                 path_failures=self._through(file, function),
+                passing=self.passing.get(file.path, {}).get(block.lineno, 0),
             )
         return self._sites[key]
 
@@ -88,7 +90,12 @@ def actions(context: Context, state: State, locations: Iterable[Location]) -> It
     hints = hints_of(context, state, code)
     places = tuple(locations)
     paths = tuple(sorted({place.path for place in places}))
-    ground = Ground(code=code, hints=hints, vocabulary=vocabulary_of(code.files(paths)))
+    ground = Ground(
+        code=code,
+        hints=hints,
+        vocabulary=vocabulary_of(code.files(paths)),
+        passing=_passing(context, state, paths),
+    )
     seen: set[str] = set()
     for candidate, effective in interleaved(_candidates(ground, places)):
         file = candidate.site.file
@@ -97,6 +104,20 @@ def actions(context: Context, state: State, locations: Iterable[Location]) -> It
             continue
         seen.add(result.identity)
         yield _action(candidate, effective, file, result.text, first=not state.patch.changes)
+
+
+def _passing(context: Context, state: State, paths: Iterable[str]) -> dict[str, dict[int, int]]:
+    """How many passing tests execute each line; of files that the state changes nothing is known."""
+    known = [(context.baseline.coverage, context.baseline.passing)]
+    if state.results is not None and state.results.coverage is not None:
+        known.append((state.results.coverage, state.results.generated.passing))
+    found: dict[str, dict[int, int]] = {}
+    for path in set(paths) - set(state.patch.paths):
+        counts = found.setdefault(path, {})
+        for coverage, passing in known:
+            for line, tests in coverage.lines.get(path, {}).items():
+                counts[line] = counts.get(line, 0) + len(tests & passing)
+    return found
 
 
 def interleaved(candidates: Iterable[Candidate]) -> Iterator[tuple[Candidate, float]]:

@@ -19,6 +19,7 @@ from agent.types import (
     WriteOutline,
 )
 
+DEEPEST = 5  # nodes from the root: tests, outline, and three edits on top of each other
 ENOUGH_TESTS = 3  # files; each reproduces the issue by itself
 PROTECTED = (".github/", ".gitlab/", ".circleci/", ".git/")
 PROTECTED_NAMES = frozenset({"CODEOWNERS", "codeagent.yml", "conftest.py", "action.yml"})
@@ -97,6 +98,8 @@ def _reproduction(before: State, after: State, results: Results) -> Decision:
 def _progress(view: View, before: State, results: Results) -> Decision:
     if before.results is None:
         return Decision(use=False, reason="there is nothing to compare with")
+    if view.depth > DEEPEST:
+        return Decision(use=False, reason="too many edits on top of each other")
     if results.generated.problem:
         return Decision(use=False, reason=f"the tests did not run to their end: {results.generated.problem}")
     old, new = before.results.score, results.score

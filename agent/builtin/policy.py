@@ -16,7 +16,7 @@ from agent.protocols import Context, View
 from agent.types import Action, State
 
 REMEMBERED = 24  # streams of states; one that was forgotten is made again, the same
-MOST_DEEPER = 40  # repairs on top of a repair: the search goes depth first, and must come back in time
+MOST_DEEPER = 15  # repairs on top of a repair: the search goes depth first, and must come back in time
 
 Designer = Callable[[Context], Sequence[Action]]
 

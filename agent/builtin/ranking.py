@@ -40,6 +40,30 @@ USUAL: dict[str, float] = {
     "statements": 0.35,
 }
 
+DRASTIC: dict[str, float] = {
+    "negation": 1.0,
+    "arithmetic": 1.0,
+    "statements": 1.0,
+    "comparison": 1.0,
+    "constants": 0.8,
+    "slices": 0.8,
+    "names": 0.8,
+    "returns": 0.8,
+    "boundary": 0.7,
+    "defaults": 0.5,
+    "arguments": 0.5,
+    "strings": 0.4,
+    "calls": 0.3,
+    "conditions": 0.3,
+    "clamps": 0.2,
+    "truthiness": 0.1,
+}
+"""How much of what passes now a change of this family is likely to break: it alters most results.
+Guards and except clauses answer what was not answered before."""
+
+BOUNDARIES = frozenset({"< <=", "<= <", "> >=", ">= >"})
+MOST_BROKEN = 1.5
+
 GIVEN: dict[FailureKind, Mapping[str, float]] = {
     FailureKind.NONE_USED: {
         "guards": 1.6, "conditions": 1.4, "truthiness": 0.8, "returns": 0.6, "names": 0.6,
@@ -121,6 +145,7 @@ def score(idea: Idea, family: str, site: Site, suspicion: float) -> float:
         + _change(idea, site.hints)
         + _shared_names(idea, site)
         + _raising(family, site)
+        - _breakage(idea, family, site)
         - _size(idea)
     )
 
@@ -146,6 +171,12 @@ def _raising(family: str, site: Site) -> float:
         return 0.0
     asked = site.hints.expects(FailureKind.NOT_RAISED, FailureKind.RAISED)
     return 0.8 if asked and site.guards_raise else 0.0
+
+
+def _breakage(idea: Idea, family: str, site: Site) -> float:
+    """Tests that execute the line and pass speak against a change that alters most results."""
+    share = 0.1 if idea.tag in BOUNDARIES else DRASTIC.get(family, 0.0)
+    return share * min(0.35 * math.log(1 + site.passing), MOST_BROKEN)
 
 
 def _size(idea: Idea) -> float:

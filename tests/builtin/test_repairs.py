@@ -331,7 +331,7 @@ BUGS = [
         checks("equal(find([1, 2], 2), 1)", "equal(find([1, 2], 1), 0)"),
         "        return -1",
         ("    return -1",),
-        8,
+        10,
     ),
     Bug("separator", JOIN, checks("equal(title(['a', 'b']), 'A B')"), '", "', ('" "',), 8),
     Bug(

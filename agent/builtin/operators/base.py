@@ -67,6 +67,7 @@ class Site:
     vocabulary: Vocabulary
     crash: Failure | None = None
     path_failures: tuple[Failure, ...] = ()  # crashes that went through this function
+    passing: int = 0  # how many passing tests execute this statement
 
     @property
     def line(self) -> int:

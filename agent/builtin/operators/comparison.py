@@ -48,7 +48,7 @@ def _operators(site: Site, node: ast.Compare) -> Iterator[Idea]:
                     tag=f"{old} {new}",
                     scope=Scope.FUNCTION,
                     echo=0.35,
-                    change="not",
+                    change="not" if isinstance(site.block, ast.Return) else "",
                 )
         left = right
 

@@ -35,6 +35,8 @@ LITERALS = {
 def ideas(site: Site) -> Iterator[Idea]:
     if site.crash is not None:
         yield from _before_failure(site, site.crash)
+    if site.hints.expects(FailureKind.NOT_RAISED):
+        yield from _last_resort(site)
     if site.is_first and site.function is not None:
         for failure in site.path_failures:
             yield from _for_crash(site, failure)
@@ -43,6 +45,7 @@ def ideas(site: Site) -> Iterator[Idea]:
         if any(not failure.crashed for failure in site.hints.failures):
             yield from _for_value(site)
             yield from _same_object(site)
+        yield from _normalised(site)
 
 
 def _guarded(site: Site, question: str, answer: str, prior: float, tag: str = "") -> Iterator[Idea]:
@@ -115,7 +118,7 @@ def _type_questions(site: Site, crash: Failure, name: str) -> Iterator[Question]
 
 def _for_crash(site: Site, failure: Failure) -> Iterator[Idea]:
     used = site.crash_names(failure)
-    ordered = sorted(site.parameters[:6], key=lambda name: name not in used)
+    ordered = sorted((*site.parameters[:6], *own_attributes(site)), key=lambda name: name not in used)
     dunder = site.function is not None and site.function.name in COMPARISONS
     for name in ordered:
         weight = 1.0 if name in used else 0.45
@@ -132,6 +135,18 @@ def _stated(site: Site, sign: str) -> float:
     return 1.0 if spoken and given else 0.8 if spoken or given else 0.3
 
 
+def own_attributes(site: Site) -> list[str]:
+    """``self.x`` as the function reads it, in order, methods left out."""
+    found: dict[str, None] = {}
+    for node in site.own_nodes:
+        match node:
+            case ast.Attribute(value=ast.Name(id="self"), ctx=ast.Load()):
+                parent = site.parent(node)
+                if not (isinstance(parent, ast.Call) and parent.func is node):
+                    found.setdefault(f"self.{node.attr}")
+    return list(found)[:4]
+
+
 def _value_questions(site: Site) -> Iterator[Question]:
     for index, name in enumerate(site.parameters[:4]):
         for question, sign in (
@@ -142,6 +157,9 @@ def _value_questions(site: Site) -> Iterator[Question]:
         ):
             yield question, _stated(site, sign) * (1.0 - 0.15 * index)
         yield f"{name} <= 0", 0.5 * _stated(site, "< 0")
+    for name in own_attributes(site):
+        yield f"not {name}", 0.5 * _stated(site, "not ")
+        yield f"{name} is None", 0.4 * _stated(site, "is None")
 
 
 def _for_value(site: Site) -> Iterator[Idea]:
@@ -170,6 +188,35 @@ def _same_object(site: Site) -> Iterator[Idea]:
         yield from _guarded(site, f"{a} == {b}", "return True", 0.25)
 
 
+def _normalised(site: Site) -> Iterator[Idea]:
+    """A parameter brought into the form that the rest expects, before anything else."""
+    for name in site.parameters[:4]:
+        for text, prior in _normal_forms(site, name):
+            if isinstance(site.block, ast.stmt):
+                line = f"{name} = {text}"
+                summary = f"insert `{line}` before line {site.line}"
+                yield from site.insert_before(site.block, [line], prior, summary)
+
+
+def _normal_forms(site: Site, name: str) -> Iterator[Question]:
+    changes, kinds = site.hints.changes, site.hints.kinds
+    iterates = bool(kinds & {FailureKind.WRONG_COLLECTION, FailureKind.TYPE, FailureKind.STOP})
+    yield f"max({name}, 0)", 0.25 * _stated(site, "< 0")
+    yield f"max({name}, 1)", 0.15 * _stated(site, "< 0")
+    yield f"list({name})", 0.3 if iterates else 0.1
+    yield f"tuple({name})", 0.12 if iterates else 0.04
+    yield f"str({name})", 0.2 if FailureKind.TYPE in kinds else 0.06
+    yield f"{name} or []", 0.15 if FailureKind.NONE_USED in kinds else 0.04
+    for change in ("strip", "lower"):
+        likely = changes.get("case" if change == "lower" else change, 0.0)
+        if likely:
+            yield f"{name}.{change}()", 0.3 * likely
+    for text in site.hints.literals[:3]:
+        if text.isdigit():
+            yield f"min({name}, {text})", 0.1
+            yield f"max(1, min({text}, {name}))", 0.08
+
+
 def _refusals(site: Site) -> Iterator[Idea]:
     for failure in site.hints.failures:
         if failure.kind is FailureKind.NOT_RAISED:
@@ -178,6 +225,22 @@ def _refusals(site: Site) -> Iterator[Idea]:
                 yield from _guarded(site, question, raised, prior)
             for name, note in _annotated(site):
                 yield from _guarded(site, f"not isinstance({name}, {note})", raised, 0.4)
+
+
+def _last_resort(site: Site) -> Iterator[Idea]:
+    """A chain of conditions that lets everything else through: what none of them takes is refused."""
+    block = site.block
+    if not isinstance(block, ast.If) or block.orelse or not site.begins_line(block):
+        return
+    first: ast.AST = block
+    parent = site.parent(block)
+    while isinstance(parent, ast.If) and parent.orelse == [first]:
+        first, parent = parent, site.parent(parent)
+    for failure in site.hints.failures:
+        if failure.kind is FailureKind.NOT_RAISED and isinstance(first, ast.stmt):
+            raised = _raise_text(site, failure.exception)
+            lines = ["else:", f"\t{raised}"]
+            yield from site.insert_after(first, lines, 0.4, f"otherwise `{raised}`")
 
 
 def _raise_text(site: Site, exception: str) -> str:

@@ -12,16 +12,17 @@ NAME = "negation"
 
 
 def ideas(site: Site) -> Iterator[Idea]:
+    change = "not" if isinstance(site.block, ast.Return) else ""
     for node, prior in conditions(site):
         match node:
             case ast.UnaryOp(op=ast.Not(), operand=inner):
-                yield site.replace(node, site.text(inner), prior, change="not")
+                yield site.replace(node, site.text(inner), prior, change=change)
             case ast.Compare(ops=[_]):
                 continue  # the comparison family has the opposite sign
             case ast.Constant():
                 continue
             case _:
-                yield site.replace(node, negated(node, site.text(node)), prior, change="not")
+                yield site.replace(node, negated(node, site.text(node)), prior, change=change)
 
 
 def conditions(site: Site) -> Iterator[tuple[ast.expr, float]]:

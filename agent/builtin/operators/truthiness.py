@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent.builtin.operators.base import Idea, Scope, Site
 from agent.builtin.operators.negation import conditions
-from agent.builtin.operators.syntax import operand
+from agent.builtin.operators.syntax import abstract, operand
 
 NAME = "truthiness"
 
@@ -34,20 +34,34 @@ def _plain(node: ast.expr) -> bool:
 
 
 def _asked(site: Site, node: ast.expr) -> Iterator[Idea]:
+    if isinstance(site.block, ast.Return) and site.block.value is node and not isinstance(node, ast.UnaryOp):
+        return  # the value itself is wanted there, not its truth
     match node:
         case ast.UnaryOp(op=ast.Not(), operand=inner) if _plain(inner):
             text = site.text(inner)
-            yield _together(site, node, f"{text} is None", 0.9, "not → is None")
-            yield site.replace(node, f"{text} == 0", 0.06)
+            likely = _may_be_none(inner)
+            yield _together(site, node, f"{text} is None", 0.9 * likely, f"not {abstract(inner)} → is None")
+            yield site.replace(node, f"{text} == 0", 0.06 * likely)
         case ast.Name() | ast.Attribute() | ast.Subscript() | ast.Call():
-            text = site.text(node)
-            yield _together(site, node, f"{text} is not None", 0.6 if _plain(node) else 0.3, "→ is not None")
+            likely = _may_be_none(node)
+            tag = f"{abstract(node)} → is not None"
+            yield _together(site, node, f"{site.text(node)} is not None", 0.6 * likely, tag)
         case ast.Compare(left=left, ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
-            yield _together(site, node, f"not {operand(site.text(left), 4)}", 0.6, "is None → not")
+            text = f"not {operand(site.text(left), 4)}"
+            yield _together(site, node, text, 0.6, f"{abstract(left)} is None → not")
         case ast.Compare(left=left, ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
-            yield _together(site, node, site.text(left), 0.6, "is not None →")
+            yield _together(site, node, site.text(left), 0.6, f"{abstract(left)} is not None →")
         case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=None)]):
             yield site.replace(node, f"{site.text(left)} is None", 0.4)
+
+
+def _may_be_none(node: ast.expr) -> float:
+    """Calls that ask a question answer True or False; others seldom give None."""
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            asks = name.startswith(("is", "has", "can", "starts", "ends", "all", "any"))
+            return 0.05 if asks else 0.4
+    return 1.0
 
 
 def _together(site: Site, node: ast.expr, text: str, prior: float, tag: str) -> Idea:
