@@ -15,6 +15,7 @@ import sys
 TYPE_CHECKING = False  # of typing, which is not to be imported here
 if TYPE_CHECKING:
     import _socket
+    import types
 
     Request = tuple[list[str], dict[str, str]]
 
@@ -157,6 +158,8 @@ def _command(workspace: str) -> str:
     if not problem and _tasks() > 1:
         problem = "a module started a thread"
     gc.collect()
+    for stream in (sys.stdout, sys.stderr):  # the runner looks whether anything was printed
+        stream.flush()
     _report(connection, problem, workspace)
     request, streams = _serve(connection)
     return _become(request, streams, workspace)
@@ -168,17 +171,30 @@ def _as_main(module: str) -> None:
     import types
 
     kept = sys.modules["__main__"]  # this very code lives in it
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.modules["__main__"].__dict__["__builtins__"] = sys.modules["builtins"]
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    main.__dict__["__builtins__"] = sys.modules["builtins"]
+    if "__annotations__" in kept.__dict__:  # as the interpreter makes it, until 3.13
+        main.__annotations__ = {}
     try:
         runpy._run_module_as_main(module)  # type: ignore[attr-defined]
-    except (SystemExit, KeyboardInterrupt):
+    except BaseException as error:
+        _hide_this_frame(error)
         raise
-    except BaseException as error:  # noqa: BLE001 - what the interpreter does at its top
-        sys.excepthook(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
-        sys.exit(1)
     finally:
         del kept
+
+
+def _hide_this_frame(error: BaseException) -> None:
+    """An exception that ends the command is shown as of ``runpy`` on, as it would be without this program."""
+    shown = error.__traceback__ and error.__traceback__.tb_next
+    hook = sys.excepthook
+
+    def trimmed(kind: type[BaseException], value: BaseException, trace: types.TracebackType | None) -> None:
+        if value is error:
+            value.__traceback__ = trace = shown
+        hook(kind, value, trace)
+
+    sys.excepthook = trimmed
 
 
 if __name__ == "__main__":

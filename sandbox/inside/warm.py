@@ -78,13 +78,17 @@ class Server:
         return self._process.poll() is None
 
     def fork(self, argv: list[str], env: Mapping[str, str], streams: Streams) -> Forked:
-        os.kill(self.pid, signal.SIGCONT)  # an earlier command may have stopped it
+        self.go_on()
         message = marshal.dumps((list(argv), dict(env)), 2)
         fds = [streams.stdin, streams.stdout, streams.stderr]
         self._connection.settimeout(ANSWER_SECONDS)
         socket.send_fds(self._connection, [len(message).to_bytes(4, "big")], fds)
         self._connection.sendall(message)
         return Forked(self, self._connection)
+
+    def go_on(self) -> None:
+        if self.alive:
+            os.kill(self.pid, signal.SIGCONT)
 
     def stop(self) -> None:
         self._connection.close()
@@ -113,7 +117,8 @@ class Forked:
         return self._connection.fileno()
 
     def end(self) -> None:
-        """Nothing: it is the server's child, and dies with all others."""
+        """It is the server's child, and dies with all others; a server that it stopped goes on."""
+        self._server.go_on()
 
     def status(self) -> int | None:
         try:
