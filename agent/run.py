@@ -93,7 +93,12 @@ def repair(
     """
     settings = _settle(journal, task, services, budget or Budget())
     bench = workbench or RepositoryWorkbench(
-        tree, services.sandboxes, services.cache, limits=services.limits, test_command=task.test_command
+        tree,
+        services.sandboxes,
+        services.cache,
+        limits=services.limits,
+        build_seconds=settings.budget.max_seconds,
+        test_command=task.test_command,
     )
     run = _Run(settings=settings, services=services, journal=journal, progress=progress, cancelled=cancelled)
     outcome = run.outcome(tree, bench)

@@ -14,6 +14,7 @@ from agent.errors import JournalDiverged
 from agent.protocols import Journal, JsonObject, Progress
 from sandbox import Limits, Sandbox, Sandboxes, SandboxSpec
 from sandbox.environments import BuildFailed, Environment, Undetected, build, detect
+from sandbox.environments.build import LIMITS as BUILD
 from sandbox.suites.command_suite import CommandSuite
 from sandbox.suites.pytest_suite import PytestSuite
 from sandbox.suites.table import NoSuite, detect_suite
@@ -50,14 +51,17 @@ class RepositoryWorkbench:
         cache: Path,
         *,
         limits: Limits,
+        build_seconds: float = BUILD.seconds,
         test_command: tuple[str, ...] = (),
         label: str = "run",
     ) -> None:
+        """``build_seconds`` caps each command of a build: a run's cap holds for what a build script does."""
         self._tree = tree
         self._test_command = test_command
         self._sandboxes = sandboxes
         self._cache = cache
         self._limits = limits
+        self._build_limits = replace(BUILD, seconds=min(BUILD.seconds, build_seconds))
         self._label = label
 
     def prepare(self, progress: Progress) -> Prepared:
@@ -70,6 +74,7 @@ class RepositoryWorkbench:
             self._sandboxes,
             self._cache,
             progress=progress,
+            limits=self._build_limits,
         )
 
     def suite(self, environment: Environment) -> Detected:
