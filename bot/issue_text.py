@@ -27,7 +27,7 @@ def read_issue(given: str, stdin: BinaryIO) -> IssueText:
     """``given``: "-" for standard input, the name of a file, or the text. Raises BadIssue."""
     if given == "-":
         return parse_issue(_text(stdin.read(LARGEST + 1), "standard input"))
-    path = Path(given) if len(given) < 1000 and "\n" not in given and "\0" not in given else None
+    path = Path(given) if 0 < len(given) < 1000 and "\n" not in given and "\0" not in given else None
     try:
         if path is not None and path.is_file():
             with path.open("rb") as file:

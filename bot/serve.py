@@ -29,6 +29,7 @@ from bot.queue import Halted, JobResult, QueueUnavailable, RunJob, TaskRequest
 from bot.redact import Redactor
 from bot.render.page import run_page
 from bot.repo_config import RepoConfig
+from bot.sealed_git import SealedGit
 from bot.settings import LogFormat, Settings
 from bot.triggers import TriggerPolicy
 from bot.workflow import JOURNAL, run_job
@@ -123,7 +124,7 @@ def connect(settings: Settings, redact: Redactor, habits: Habits | None = None) 
     app = settings.github_app()
     return GitHubForges(
         AppKeys(issuer=app.issuer, private_key=app.private_key.get_secret_value()),
-        Link(api_url=settings.api_url, web_url=settings.web_url),
+        Link(api_url=settings.api_url, web_url=settings.web_url, api_version=settings.api_version),
         redact=redact,
         remember=redact.add,
         habits=habits,
@@ -133,7 +134,7 @@ def connect(settings: Settings, redact: Redactor, habits: Habits | None = None) 
 def job_ports(settings: Settings, services: Services, forges: GitHubForges, redact: Redactor) -> Ports:
     return Ports(
         forges=forges,
-        git=Checkouts(),
+        git=Checkouts(git=SealedGit(redact=redact)),
         repair=Engine(settings, services),
         data=settings.data_dir,
         clock=time.time,
