@@ -1,7 +1,7 @@
 """What the bot needs of a forge, for one repository: the door that ``bot.github`` implements.
 
-Everything that creates is an *upsert by marker*: it looks for what an earlier, killed attempt may have created
-before it creates, so that repeating any call is harmless. All texts are redacted by the caller.
+Everything that creates is an *upsert by marker*: it looks for what an earlier, killed attempt may have
+created before it creates, so that repeating any call is harmless. All texts are redacted by the caller.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ class NewPullRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitAccess:
-    """How git reaches the repository. ``token`` travels in a header made for one git process, never in the URL."""
+    """How git reaches the repository. ``token`` travels in a header made for one git process, never in the
+    URL."""
 
     url: str
     token: str = field(repr=False)
@@ -96,7 +97,7 @@ class Forge(Protocol):
     """One repository through one short-lived token. Raises the errors of ``bot.errors`` (ForgeError tree)."""
 
     def permission(self, login: str) -> str:
-        """"admin", "maintain", "write", "triage", "read" or "none" (role of the user; unknown user: "none")."""
+        """The user's role: "admin", "maintain", "write", "triage", "read" or "none" (also: no such user)."""
         ...
 
     def issue(self, number: int) -> Issue: ...
