@@ -6,6 +6,7 @@ judgement, adjusted by measuring how many test runs a fix takes on real bugs (do
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Mapping
@@ -63,6 +64,7 @@ Guards and except clauses answer what was not answered before."""
 
 BOUNDARIES = frozenset({"< <=", "<= <", "> >=", ">= >"})
 MOST_BROKEN = 1.5
+ENDLESS = 0.7
 
 GIVEN: dict[FailureKind, Mapping[str, float]] = {
     FailureKind.NONE_USED: {
@@ -146,6 +148,7 @@ def score(idea: Idea, family: str, site: Site, suspicion: float) -> float:
         + _shared_names(idea, site)
         + _raising(family, site)
         - _breakage(idea, family, site)
+        - _endless(family, site)
         - _size(idea)
     )
 
@@ -177,6 +180,14 @@ def _breakage(idea: Idea, family: str, site: Site) -> float:
     """Tests that execute the line and pass speak against a change that alters most results."""
     share = 0.1 if idea.tag in BOUNDARIES else DRASTIC.get(family, 0.0)
     return share * min(0.35 * math.log(1 + site.passing), MOST_BROKEN)
+
+
+def _endless(family: str, site: Site) -> float:
+    """A while loop that never ends costs a whole time limit."""
+    loops = isinstance(site.block, ast.While) or (
+        family == "statements" and any(isinstance(node, ast.While) for node in site.controls())
+    )
+    return ENDLESS if loops and DRASTIC.get(family, 0.0) >= 0.8 else 0.0
 
 
 def _size(idea: Idea) -> float:

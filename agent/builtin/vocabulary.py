@@ -54,7 +54,7 @@ class Vocabulary:
         return chosen[0] if len(chosen) == 1 else None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _of_file(file: PythonFile) -> Vocabulary:
     attributes: Counter[str] = Counter()
     for node in ast.walk(file.tree):

@@ -18,11 +18,13 @@ MAX_VALUE = 4000
 EXCEPTION_LINE = re.compile(r"^(?:E\s{3,})?(?P<name>(?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?:: (?P<message>.*))?$")
 ENDINGS = ("Error", "Exception", "Warning", "Exit", "Interrupt", "Iteration", "Failed", "Fault")
 NOT_RAISED = re.compile(
-    r"DID NOT RAISE (?:any of )?\(?<class '(?:[\w.]+\.)?(\w+)'>"  # pytest
-    r"|AssertionError: \(?(?:[\w.]+\.)?(\w+)[^\n]{0,80} not raised"  # unittest
+    r"DID NOT RAISE (?:any of )?\(?<class '(?P<pytest>[\w.]{1,200})'>"
+    r"|AssertionError: (?P<unittest>[\w.]{1,200}) not raised"
 )
-WHERE = re.compile(r"^(?:E\s)?\s*\+\s+where (?P<value>.{1,2000}?) = (?P<call>.{1,1000})$", re.MULTILINE)
-ASSERTED = re.compile(r"^(?:E\s+)?(?:AssertionError: )?assert (?P<expression>.+)$", re.MULTILINE)
+WHERE = re.compile(
+    r"^(?:E )?[ \t]{0,40}\+[ \t]{1,40}where (?P<value>.{1,2000}?) = (?P<call>.{1,1000})$", re.MULTILINE
+)
+ASSERTED = re.compile(r"^(?:E[ \t]{1,40})?(?:AssertionError: )?assert (?P<expression>.+)$", re.MULTILINE)
 UNEQUAL = re.compile(r"AssertionError: (?P<left>.{1,2000}?) != (?P<right>.{1,2000})")
 TRUTH = re.compile(r"AssertionError: (?P<value>.{1,2000}?) is not (?P<expected>true|false|None)\b")
 UNEXPECTED_NONE = re.compile(r"AssertionError: unexpectedly None\b")
@@ -121,7 +123,7 @@ def read_failure(case: CaseResult, paths: Collection[str], test_paths: Collectio
     in_tests = tuple(frame for frame in printed if frame.path in tests)
     missed = NOT_RAISED.search(text)
     if missed:
-        name = missed[1] or missed[2]
+        name = (missed["pytest"] or missed["unittest"]).rpartition(".")[2]
         return Failure(
             test=case.id,
             kind=FailureKind.NOT_RAISED,

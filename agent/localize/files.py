@@ -17,7 +17,7 @@ SIDE_FOLDERS = frozenset(
 )
 SIDE_FILES = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py", "versioneer.py"})
 
-_read = lru_cache(maxsize=512)(read_python)
+_read = lru_cache(maxsize=64)(read_python)  # a tree takes a hundred times its text
 
 
 def is_test_path(path: str) -> bool:

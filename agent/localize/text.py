@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MAX_TEXT = 60_000
+MAX_NAME = 120  # what is longer is no name, and would keep the pattern for names busy
 WORD = re.compile(r"[A-Za-z]+|\d+")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
-QUOTED = re.compile(r"`{3}[^\n]*\n(.*?)`{3}|`([^`\n]{1,300})`", re.DOTALL)
+QUOTED = re.compile(r"`{3}[^\n]{0,80}\n(.*?)`{3}|`([^`\n]{1,300})`", re.DOTALL)
 CALLED = re.compile(r"\b([A-Za-z_][\w.]{0,150})\(")
 CODE_LIKE = re.compile(r"^(?:\w*_\w*|[a-z]+[A-Z]\w*|[A-Z]\w*[a-z]\w*[A-Z]\w*|.*\..*)$")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
@@ -43,7 +44,7 @@ def read_issue(title: str, body: str) -> IssueText:
     for name in CALLED.findall(text):
         _note(found, name.rstrip("."), 1.0)
     for name in IDENTIFIER.findall(text):
-        if CODE_LIKE.match(name):
+        if len(name) <= MAX_NAME and CODE_LIKE.match(name):
             _note(found, name, 0.7)
     return IssueText(identifiers=found, words=tuple(stems(text)))
 

@@ -311,7 +311,7 @@ MESSAGES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(BODIES, FAILURES, MESSAGES, st.booleans(), st.integers(0, 9))
 def test_what_is_proposed_parses_and_differs(
     body: str, kind: FailureKind, message: str, tabs: bool, seed: int
@@ -329,7 +329,7 @@ def test_what_is_proposed_parses_and_differs(
     before = ast.dump(file.tree)
     for family in FAMILIES:
         found = ideas_of(file, family.NAME, hints, failure)
-        for idea in random.Random(seed).sample(found, min(len(found), 12)):
+        for idea in random.Random(seed).sample(found, min(len(found), 8)):
             result = program(file, idea.edits)
             if isinstance(result, str):
                 continue

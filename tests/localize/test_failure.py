@@ -88,6 +88,23 @@ def test_frames_of_tests_are_apart() -> None:
     assert failure.crashed
 
 
+HOSTILE = [
+    "AssertionError: " + "a." * 8000,
+    "AssertionError: a.b" * 1000,
+    "\n" * 16_000 + "+ where",
+    "E " * 8000,
+    "assert " + "(" * 8000,
+    "DID NOT RAISE <class '" + "x." * 8000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.timeout(10)
+def test_patterns_are_not_kept_busy(text: str) -> None:
+    case = CaseResult(id="t", verdict=Verdict.FAILED, message=text[:500], details=text[:16_000])
+    assert read_failure(case, ("a.py",)).test == "t"
+
+
 @given(st.text(max_size=300), st.text(max_size=600))
 def test_whatever_is_printed_is_read(message: str, details: str) -> None:
     case = CaseResult(id="t", verdict=Verdict.FAILED, message=message, details=details)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,12 @@ def test_bm25_prefers_rare_words_and_short_texts() -> None:
     assert scores[2] > scores[0]
     assert bm25(["x"], []) == []
     assert bm25(["x"], [["y"], []]) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("text", ["```" * 20_000, "`" * 60_000, "Aa" * 30_000, "a." * 30_000, "a(" * 30_000])
+@pytest.mark.timeout(10)
+def test_patterns_are_not_kept_busy(text: str) -> None:
+    assert read_issue("title", text) is not None
 
 
 @given(st.text(max_size=500), st.text(max_size=500))
