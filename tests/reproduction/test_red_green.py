@@ -25,7 +25,7 @@ ROWS = {
     "type": ("`divide(4, 2)` returns `2.0`, I expect `2`.", NUMBERS, "return a / b", "return a // b"),
     "comparison": ("`Ratio(1) == None` raises AttributeError. It should be False, and `!=` is True.", NUMBERS,
                    "return self.top * other", "return isinstance(other, Ratio) and self.top * other"),
-    "session": ("```\n>>> from toolbox import truncate\n>>> truncate('abc', 3)\n'abc...'\n```\nExpected `'abc'`.",
+    "session": ("```\n>>> toolbox.truncate('abc', 3)\n'abc...'\n```\nExpected `'abc'`.",
                 TEXT, "text[:limit] + suffix", "text if len(text) <= limit else text[:limit] + suffix"),
     "crash": ("`slugify(None)` crashes with `AttributeError: 'NoneType' object has no attribute 'lower'`.",
               TEXT, "text.lower()", "str(text).lower()"),
@@ -40,7 +40,7 @@ def run(tree: Path, test: TestFile, suite: str, cases: tuple[str, ...]) -> tuple
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", *arguments],
-        check=False, cwd=tree, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": "src", "PATH": ""},
+        check=False, cwd=tree, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": "src"},
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 

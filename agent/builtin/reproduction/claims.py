@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -109,3 +110,14 @@ class Claim:
     confidence: float
     guard: bool = False
     derived: bool = False  # the issue says in words how it follows from another claim
+
+
+def only_type_differs(actual: Outcome | None, expected: Value) -> bool:
+    """``1`` against ``1.0`` or ``True``: equal to Python, not to the reporter."""
+    if not isinstance(actual, Value) or actual.source == expected.source:
+        return False
+    try:
+        one, other = ast.literal_eval(actual.source), ast.literal_eval(expected.source)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return False
+    return bool(one == other)

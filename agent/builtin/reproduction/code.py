@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import textwrap
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ PYTHON = (
 )
 PROMPTS = (">>> ", ">>>", "In [")
 CUT_LINES = 8
+AFTER = frozenset(["after", "should", "wanted", "desired", "correct", "fixed"])
+BEFORE = frozenset(["before", "actual", "current", "currently", "now", "bug", "wrong", "got", "observed"])
 
 
 @dataclass
@@ -69,7 +72,7 @@ class CodeReader:
 
     def _script(self, text: str, mode: Mode | None) -> bool:
         """Statements; what no longer parses at the end is output or a traceback."""
-        head, tail = _split(text)
+        head, tail = _split(textwrap.dedent(text))
         tree = parse_module(head, limit=MAX_CODE)
         if tree is None or not tree.body or self._is_value(tree, mode):
             return False
@@ -148,7 +151,8 @@ class CodeReader:
 
     def _session(self, text: str, mode: Mode | None) -> None:
         entries: list[Entry] = []
-        for source, output in _examples(text):
+        for source, output, heading in _examples(text):
+            mode = _heading_mode(heading, mode)
             tree = parse_module(source, limit=MAX_CODE)
             if tree is None:
                 continue
@@ -286,24 +290,38 @@ def _split(text: str) -> tuple[str, str]:
     return text, ""
 
 
-def _examples(text: str) -> Iterator[tuple[str, str]]:
-    """(source, output) of each prompt of a session."""
+def _heading_mode(heading: str, mode: Mode | None) -> Mode | None:
+    """What a comment on a line of its own says of the prompts below it: "# Before", "# After"."""
+    words = heading.lower().replace(":", " ").split()
+    if not words or len(words) > 4:
+        return mode
+    if any(word in AFTER or word.startswith("expect") for word in words):
+        return Mode.EXPECTED
+    return Mode.ACTUAL if any(word in BEFORE for word in words) else mode
+
+
+def _examples(text: str) -> Iterator[tuple[str, str, str]]:
+    """(source, output, comment above) of each prompt of a session."""
+    heading = said = ""
     source: list[str] = []
     output: list[str] = []
     for line in text.split("\n"):
         bare = line.strip()
         if bare.startswith(">>>") or (bare.startswith("In [") and "]:" in bare):
             if source:
-                yield "\n".join(source), "\n".join(output)
+                yield "\n".join(source), "\n".join(output), heading
+            heading, said = said, ""
             source, output = [_unprompted(bare)], []
         elif bare.startswith("...") and source and not output:
             source.append(line.strip("\n").lstrip()[3:].removeprefix(" "))
+        elif bare.startswith("# ") and (not output or not output[-1].strip() or not source):
+            said = bare[2:]
         elif bare.startswith("Out[") and "]:" in bare:
             output.append(bare.split("]:", 1)[1].strip())
         elif source and (bare or output):
-            output.append(line)
+            output.append(line if bare else "")
     if source:
-        yield "\n".join(source), "\n".join(output)
+        yield "\n".join(source), "\n".join(output), heading
 
 
 def _unprompted(line: str) -> str:

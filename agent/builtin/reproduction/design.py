@@ -59,9 +59,10 @@ def selections(reading: Reading) -> Iterator[Selection]:
     if stated:
         yield from _around(stated, claims)
     for claim in stated:
-        yield Selection(red=(claim,), strict=False, confidence=0.6 * claim.confidence)
+        yield Selection(red=(claim,), confidence=0.8 * claim.confidence)
         for other in _other_readings(claim):
-            yield Selection(red=(other,), confidence=0.45 * claim.confidence)
+            yield Selection(red=(other,), confidence=0.7 * claim.confidence)
+        yield Selection(red=(claim,), strict=False, confidence=0.5 * claim.confidence)
     for crashes in _by_exception(reading.crashes):
         yield Selection(red=tuple(crashes), confidence=crashes[0].confidence)
         yield Selection(red=(crashes[0],), confidence=0.9 * crashes[0].confidence)
@@ -79,14 +80,14 @@ def _around(stated: list[Claim], claims: Sequence[Claim]) -> Iterator[Selection]
     """The claims that fail alike with everything else beside them; the first alone; both less strictly."""
     first = max(stated, key=lambda claim: claim.confidence)
     red = tuple(claim for claim in stated if _kind(claim) == _kind(first))
-    weight = min(claim.confidence for claim in red)
+    weight = first.confidence
     beside = tuple(claim for claim in claims if claim not in red)
     alone = tuple(claim for claim in claims if claim is not first)
     yield Selection(red=red, green=beside, confidence=weight)
     yield Selection(red=(first,), green=alone, confidence=0.92 * weight)
-    yield Selection(red=red, green=beside, strict=False, confidence=0.8 * weight)
-    yield Selection(red=(first,), green=alone, strict=False, confidence=0.75 * weight)
-    yield Selection(red=red, confidence=0.7 * weight)
+    yield Selection(red=red, confidence=0.85 * weight)
+    yield Selection(red=red, green=beside, strict=False, confidence=0.6 * weight)
+    yield Selection(red=(first,), green=alone, strict=False, confidence=0.55 * weight)
 
 
 def _kind(claim: Claim) -> tuple[str, ...]:
@@ -118,14 +119,12 @@ def _other_readings(claim: Claim) -> Iterator[Claim]:
     match claim.expected, claim.actual:
         case Value(spoken=spoken), Value(spoken=wrong) if spoken and wrong:
             if not {spoken, wrong} & {"True", "False", "None"}:
-                yield replace(claim, expected=Text(text=spoken), actual=Text(text=wrong, via="quoted"))
+                yield replace(claim, expected=Text(text=spoken), actual=Text(text=wrong))
         case Text(text=text), (Text() | Value()) as actual:
             wrong = actual.text if isinstance(actual, Text) else actual.spoken
             for via in ("", "str", "repr"):
                 if via != claim.expected.via:
-                    yield replace(
-                        claim, expected=Text(text=text, via=via), actual=Text(text=wrong, via="quoted")
-                    )
+                    yield replace(claim, expected=Text(text=text, via=via), actual=Text(text=wrong))
         case _:
             pass
 

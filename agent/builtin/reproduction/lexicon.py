@@ -114,7 +114,7 @@ LONGEST = max(map(len, PHRASES))
 
 EXPECTED_HEADINGS = ("expect", "should", "desired", "erwartet", "attendu", "esperado", "期望")
 ACTUAL_HEADINGS = (
-    "actual", "current", "observed", "what happen", "traceback", "error", "stack", "result", "output", "got",
+    "actual", "current", "observed", "happen", "traceback", "error", "stack", "result", "output", "got",
     "log", "实际",
 )  # fmt: skip
 IGNORED_HEADINGS = (

@@ -104,7 +104,7 @@ class _Reader:
             if not bare:
                 self.at += 1
             elif _fence(bare):
-                yield self._fenced(bare)
+                yield self._fenced(line, bare)
             elif bare.startswith(">>> "):
                 yield Code(text=self._take(_goes_on), language="pycon")
             elif bare.startswith("Traceback (most recent call last)"):
@@ -120,7 +120,8 @@ class _Reader:
             else:
                 yield from self._prose()
 
-    def _fenced(self, opening: str) -> Code:
+    def _fenced(self, line: str, opening: str) -> Code:
+        indent = len(line) - len(line.lstrip())
         mark = _fence(opening)
         self.at += 1
         body: list[str] = []
@@ -130,9 +131,9 @@ class _Reader:
             bare = line.strip()
             if bare.startswith(mark) and not bare.strip(mark[0]):
                 break
-            body.append(line)
+            body.append(line[min(indent, len(line) - len(line.lstrip())) :])
         language = opening.strip("`~").strip().split(" ")[0].strip("{.}").lower()
-        return Code(text=textwrap.dedent("\n".join(body)).strip("\n"), language=language)
+        return Code(text="\n".join(body).strip("\n"), language=language)
 
     def _take(self, belongs: Callable[[str], bool]) -> str:
         start = self.at

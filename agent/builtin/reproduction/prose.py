@@ -22,7 +22,7 @@ from agent.builtin.reproduction.claims import (
     Value,
 )
 from agent.builtin.reproduction.ledger import Entry, Ledger, variant
-from agent.builtin.reproduction.lexicon import EMPTY_KINDS, LONGEST, PHRASES, Cue
+from agent.builtin.reproduction.lexicon import EMPTY_KINDS, LONGEST, PHRASES, Cue, words
 from agent.builtin.reproduction.tokens import Sentence, Token, Type, sentences
 from agent.builtin.reproduction.vocabulary import (
     Atom,
@@ -45,6 +45,12 @@ PREPOSITIONS = frozenset(
 FILLERS = frozenset(["i", "the", "case", "of", "call", "we", "you", "same", "only"])
 JOINERS = frozenset(["and", "or", ",", "/", "&", "nor", "und", "et", "y", "both"])
 MESSAGE_STOPS = frozenset(["but", "instead", "when", "while", "because", "whereas", "although", "if"])
+SMALL_WORDS = words("""
+    a an the value default simply just only always me us back of result about approximately approx
+    approx. roughly around wrongly incorrectly still in it here there number integer float int
+    string boolean bool exactly which something like ~ really probably then to at by i you we my is
+    literally even plain constant instead empty
+""")
 PAST = frozenset(["returned", "gave", "printed", "yielded", "was", "produced"])
 CONTRASTING = frozenset(["now", "today", "currently"])
 WORKING = frozenset(["works", "work", "working", "succeeds"])
@@ -66,8 +72,8 @@ class Prose:
         for sentence in sentences(paragraph):
             reader = _Reader(self, sentence, mode)
             reader.read()
-            if sentence.tokens[-1].text == ":":
-                self.next_mode = reader.mode if reader.marked else None
+            if sentence.tokens[-1].text == ":" or reader.ends_open:
+                self.next_mode = reader.mode if reader.marked or reader.ends_open else None
 
     def remark(self, entry: Entry, comment: str, mode: Mode | None = None) -> None:
         """A comment on one subject. A bare value in it may be what comes or what ought to come."""
@@ -89,7 +95,7 @@ class _Reader:
         self.sentence = sentence
         self.tokens = sentence.tokens
         self.mode = mode
-        self.quote = " ".join(sentence.text.split())
+        self.quote = " ".join(sentence.text.replace("**", "").split())
         self.group: list[Entry] = []  # subjects of the clause
         self.seen: list[Entry] = []  # all subjects of the sentence
         self.touched: list[Entry] = []  # those something was told of
@@ -108,6 +114,9 @@ class _Reader:
         self.rounded = False
         self.unmarked_is_weak = False
         self.subject_end = -1
+        self.strangers = 0  # words of their own meaning since the last cue
+        self.spoiled = False
+        self.ends_open = False  # its last words announce a result: "renders as"
         self.past = False  # it tells what came earlier
         self.guards = self._guards()
         if mode is Mode.EXPECTED:
@@ -129,6 +138,8 @@ class _Reader:
         if length:
             for cue in cues:
                 self._cue(cue, at)
+            announces = cues[-1] in (Cue.RESULT, Cue.EXPECT, Cue.ACTUAL)
+            self.ends_open = announces and at + length == len(self.tokens)
             return at + length
         token = self.tokens[at]
         if token.type is Type.PUNCT:
@@ -152,6 +163,7 @@ class _Reader:
             case Value() | Text() | Empty():
                 return self._values(at)
             case _:
+                self.strangers += token.type is Type.WORD and token.low not in SMALL_WORDS
                 return end
 
     def _phrase(self, at: int) -> tuple[tuple[Cue, ...], int]:
@@ -206,6 +218,7 @@ class _Reader:
     # --- Cues ---------------------------------------------------------------------------------------------
 
     def _cue(self, cue: Cue, at: int) -> None:
+        self.strangers = 0
         match cue:
             case Cue.EXPECT:
                 self._switch(Mode.EXPECTED)
@@ -223,6 +236,8 @@ class _Reader:
                 self.toggled, self.age = True, -1
             case Cue.LIKE:
                 self.like, self.age = True, -1
+            case Cue.NOT if at == 0 and self.tokens[-1].text == "?":
+                pass  # "Shouldn't it be 5?" is no denial
             case Cue.NOT:
                 self.denied, self.refuted = -1, True
             case Cue.RAISE | Cue.REJECT | Cue.ACCEPT:
@@ -253,7 +268,7 @@ class _Reader:
 
     def _switch(self, mode: Mode) -> None:
         self.mode, self.marked, self.age, self.aside, self.toggled = mode, True, -1, False, False
-        self.denied, self.refuted = STALE, False
+        self.denied, self.refuted, self.spoiled = STALE, False, False
 
     def _verdict(self, cue: Cue, at: int) -> None:
         """It fails, is rejected, is accepted; with which exception may follow."""
@@ -413,7 +428,10 @@ class _Reader:
     def _values(self, at: int) -> int:
         """A value, or several joined by "and": one for each subject, or with its own ("False for f(2)")."""
         limit = FRESH_CODE if self.tokens[at].type is Type.CODE else FRESH_WORD
-        if not self._fresh(limit):
+        if self.tokens[at].type is Type.WORD and self.strangers:
+            self.age = STALE  # "gives microsecond 851": that is not the whole result
+            self.spoiled = True
+        if not self._fresh(limit) or (self.spoiled and self.tokens[at].type is Type.WORD):
             return self._atom(at)[1]
         found: list[Outcome] = []
         end = at

@@ -22,7 +22,7 @@ from agent.protocols import Context
 
 MAX_HINTS = 300
 MAX_TITLE = 300
-LABEL_WORDS = 5
+LABEL_WORDS = 8
 MAX_TRUST_FILES = 400
 
 
@@ -94,7 +94,10 @@ class _Reader:
         expected = label and any(word in low for word in EXPECTED_HEADINGS)
         actual = label and any(word in low for word in ACTUAL_HEADINGS)
         self.ignored = label and not expected and not actual and any(word in low for word in IGNORED_HEADINGS)
-        self.section = None if expected == actual else Mode.EXPECTED if expected else Mode.ACTUAL
+        both = expected and any(word in low for word in ("actual", " vs", "versus", "observed"))
+        self.section = (
+            Mode.EXPECTED if expected and not both else Mode.ACTUAL if actual and not both else None
+        )
         self.prose.next_mode = None
         named = any(word.endswith(("Error", "Exception")) for word in heading.replace(":", " ").split())
         if not label or named:

@@ -17,11 +17,11 @@ from agent.builtin.reproduction.claims import (
     Empty,
     Form,
     Like,
-    Outcome,
     Raises,
     Text,
     Unlike,
     Value,
+    only_type_differs,
 )
 from agent.builtin.reproduction.placement import Place, slug
 from agent.builtin.reproduction.resolve import Names
@@ -153,7 +153,8 @@ class _Writer:
             case Value():
                 return self._value(expected, source)
             case Text(text=text, via=via):
-                return self._equal(f"{via}({source})" if via else source, repr(text))
+                plain = not via or subject.form is Form.RENDERED
+                return self._equal(source if plain else f"{via}({source})", repr(text))
             case Empty(kind=kind):
                 return self._empty(kind, source)
             case Unlike(value=value):
@@ -185,7 +186,7 @@ class _Writer:
             return [
                 places if self.unittest else f"assert {_operand(source)} == pytest.approx({wanted}, rel=1e-3)"
             ]
-        if _only_type_differs(self.claim.actual, expected):
+        if only_type_differs(self.claim.actual, expected):
             return self._equal(f"repr({source})", repr(wanted))
         if self._lazy(source) and isinstance(parse_expression(wanted), ast.List | ast.Tuple | ast.Set):
             return self._equal(f"list({source})", wanted)
@@ -313,17 +314,6 @@ def _operand(source: str) -> str:
     return f"({source})" if isinstance(node, loose) or unary else source
 
 
-def _only_type_differs(actual: Outcome | None, expected: Value) -> bool:
-    """``1`` against ``1.0`` or ``True``: equal to Python, not to the reporter."""
-    if not isinstance(actual, Value) or actual.source == expected.source:
-        return False
-    try:
-        one, other = ast.literal_eval(actual.source), ast.literal_eval(expected.source)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return False
-    return bool(one == other)
-
-
 def _function(case: Case, owner: str) -> list[str]:
     docstring = _docstring(case.verifies, "The issue says:", case.quote)
     head = f"def {case.name}({owner}):"
@@ -331,9 +321,8 @@ def _function(case: Case, owner: str) -> list[str]:
 
 
 def _docstring(first: str, lead: str, quote: str) -> list[str]:
-    first = _flat(first)[:200].rstrip(". ") + "."
-    said = _flat(quote)[:MAX_QUOTE]
-    said = said + ("..." if len(_flat(quote)) > MAX_QUOTE else "")
+    first = _safe(_flat(first)[:200].rstrip(". ")) + "."
+    said = _safe(_flat(quote)[:MAX_QUOTE]) + ("..." if len(_flat(quote)) > MAX_QUOTE else "")
     opening = textwrap.wrap(f'"""{first}', WIDTH - 8, break_on_hyphens=False)
     if not said:
         return [*opening[:-1], opening[-1] + '"""'] if len(opening[-1]) < WIDTH - 12 else [*opening, '"""']
@@ -341,9 +330,14 @@ def _docstring(first: str, lead: str, quote: str) -> list[str]:
 
 
 def _flat(text: str) -> str:
-    """One line that is safe inside a docstring: no double quote, no control character, no escape."""
+    """One line without control characters."""
     plain = "".join(one if one.isprintable() else " " for one in text)
-    return " ".join(plain.replace("\\", "\\\\").replace('"', "'").split())
+    return " ".join(plain.split())
+
+
+def _safe(text: str) -> str:
+    """One line that can stand inside a docstring: nothing in it ends the string or escapes."""
+    return _flat(text).replace("\\", "\\\\").replace('"', "'")
 
 
 def _import_block(imports: Iterable[str]) -> list[str]:

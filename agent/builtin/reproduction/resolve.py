@@ -95,9 +95,9 @@ class Names:
         tree = copy.deepcopy(node)
         rewrite = _Rewrite(self, scope, _bound(tree))
         tree = rewrite.visit(tree)
-        source = (
-            keep.strip() if keep and not rewrite.changed and "\n" not in keep.strip() else ast.unparse(tree)
-        )
+        source = ast.unparse(tree)
+        if keep and not rewrite.changed and "\n" not in keep.strip() and not _respaced(keep, source):
+            source = keep.strip()  # as it was written: numbers keep their form
         return Resolved(
             source=source,
             imports=tuple(sorted(rewrite.imports)),
@@ -313,6 +313,12 @@ def scope_of(statements: Iterable[ast.stmt]) -> Scope:
     """What statements define for those after them."""
     module = ast.Module(body=list(statements), type_ignores=[])
     return Scope(names=_bound(module), imports=tuple(sorted(imports_of(module).items())))
+
+
+def _respaced(one: str, other: str) -> bool:
+    """Whether two sources differ in blanks and quotation marks only."""
+    table = str.maketrans("", "", " '\"")
+    return one.translate(table) == other.translate(table)
 
 
 def expression(text: str) -> ast.expr | None:

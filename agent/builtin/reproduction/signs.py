@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
-from agent.builtin.reproduction.claims import Claim, Form, Outcome, Raises, Text, Value
+from agent.builtin.reproduction.claims import Claim, Form, Outcome, Raises, Text, Value, only_type_differs
+from agent.localize.safe_ast import parse_expression
 from agent.types import FailureSign
 
 MAX_FRAGMENT = 60
@@ -27,7 +29,7 @@ def sign(claim: Claim, *, strict: bool, unittest: bool) -> FailureSign:
         case actual, expected:
             shown = ""
             if strict and claim.subject.form is not Form.ASSERTION:
-                shown = _shown(actual, unittest) or _kind_shown(expected, unittest)
+                shown = _shown(claim, actual, unittest) or _kind_shown(expected, unittest)
             return FailureSign(exception="AssertionError", fragment=shown)
 
 
@@ -75,20 +77,38 @@ def _kind_shown(expected: Outcome, unittest: bool) -> str:
             return ""
 
 
-def _shown(actual: Outcome | None, unittest: bool) -> str:
-    """The stated wrong result as an assertion shows it; empty where that may be written in many ways."""
+def _shown(claim: Claim, actual: Outcome | None, unittest: bool) -> str:
+    """How an assertion's message begins when the stated wrong result comes; empty where that may be written
+    in many ways. A string keeps its quotes: a comparison of the wrong types fails too, with any patch."""
     match actual:
-        case Value(source=source) if source[:1] == "'" and not set(source[1:-1]) & set("\\'\""):
-            return source if len(source) <= MAX_FRAGMENT and source.isprintable() else ""
         case Value(source=source):
             text = source
-        case Text(text=quoted, via="quoted"):
-            text = f"{_lead(unittest)}'{quoted}'"
-            plain = quoted.isprintable() and not set(quoted) & set("\\'")
-            return text if plain and len(text) <= MAX_FRAGMENT else ""
         case Text(text=text):
-            text = text.partition(" at 0x")[0]
+            cut = text.partition(" at 0x")[0]
+            text = f"'{text}'" if cut == text else f"'{cut}"
         case _:
             return ""
-    plain = len(text) <= MAX_FRAGMENT and text.isprintable() and not set(text) & set("{}\\'\"")
-    return text if plain else ""
+    if claim.subject.form is Form.RENDERED and isinstance(actual, Value) and not text.startswith("'"):
+        text = f"'{text}'"
+    inner = text.strip("'")
+    plain = len(text) <= MAX_FRAGMENT and inner.isprintable() and not set(inner) & set("{}\\'\"")
+    if not plain or not _is_simple(claim.subject.source) or _compared_otherwise(claim):
+        return ""
+    lists = (
+        text.startswith("[") and isinstance(claim.expected, Value) and claim.expected.source.startswith("[")
+    )
+    return f"{_lead(unittest)}{'Lists differ: ' if lists and unittest else ''}{text}"
+
+
+def _compared_otherwise(claim: Claim) -> bool:
+    """Whether the assertion does not compare the value itself: not-a-number, and ``1`` against ``1.0``."""
+    expected = claim.expected
+    return isinstance(expected, Value) and (
+        "nan" in expected.source.lower() or only_type_differs(claim.actual, expected)
+    )
+
+
+def _is_simple(source: str) -> bool:
+    """Whether pytest shows the value of an expression and not its parts."""
+    node = parse_expression(source)
+    return isinstance(node, ast.Call | ast.Name | ast.Attribute | ast.Subscript | ast.Await)

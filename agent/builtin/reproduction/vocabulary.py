@@ -10,7 +10,7 @@ from agent.builtin.reproduction.claims import Empty, Form, Raises, Subject, Text
 from agent.builtin.reproduction.program import Program
 from agent.builtin.reproduction.resolve import BUILTINS, Names, expression
 from agent.builtin.reproduction.snippets import Snippets
-from agent.localize.safe_ast import parse_expression
+from agent.localize.safe_ast import dotted, parse_expression
 
 MAX_TEXT_VALUE = 300
 OPERATORS = ("==", "!=", "<=", ">=", "<", ">", "not in ", "in ", "is not ", "is ")
@@ -78,7 +78,7 @@ class Vocabulary:
         if snippet is not None:
             return CallAtom(subject=snippet)
         node = expression(text)
-        if node is not None and _acts(node):
+        if node is not None and _acts(node) and not self._only_named(node):
             subject = self.subject(node, text)
             if subject is not None:
                 return CallAtom(subject=subject, constructor=self._constructs(node))
@@ -146,6 +146,15 @@ class Vocabulary:
                     return None
                 return OperatorAtom(operator=operator.strip(), right=right)
         return None
+
+    def _only_named(self, node: ast.expr) -> bool:
+        """Whether ``f()`` merely names a function that cannot be called without arguments."""
+        if not isinstance(node, ast.Call) or node.args or node.keywords:
+            return False
+        head, _, rest = dotted(node.func).partition(".")
+        target = self.names.binding(head)[1] if head else ""
+        symbol = self.names.symbol(f"{target}.{rest}" if rest else target) if target else None
+        return symbol is not None and any(one.required for one in symbol.parameters)
 
     def _constructs(self, node: ast.expr) -> bool:
         if not isinstance(node, ast.Call):
