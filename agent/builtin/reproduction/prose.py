@@ -163,7 +163,7 @@ class _Reader:
             case Value() | Text() | Empty():
                 return self._values(at)
             case _:
-                self.strangers += token.type is Type.WORD and token.low not in SMALL_WORDS
+                self.strangers += token.type is Type.WORD and token.low not in SMALL_WORDS | JOINERS
                 return end
 
     def _phrase(self, at: int) -> tuple[tuple[Cue, ...], int]:
