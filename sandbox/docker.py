@@ -104,8 +104,11 @@ class DockerSandboxes:
                 "give the unix:// URL of a local one"
             )
         try:
+            # Tried before the SDK does: it leaves its socket open when nobody answers.
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(self._base_url.removeprefix("unix://"))
             client = docker.DockerClient(base_url=self._base_url, timeout=self._timeout)
-        except DockerException as error:
+        except (DockerException, OSError) as error:
             raise SandboxUnavailable(
                 f"no Docker daemon answers at {self._base_url} ({error}): start it (systemctl start docker), "
                 "or add this user to the group docker"

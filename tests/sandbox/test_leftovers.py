@@ -33,7 +33,8 @@ building = SandboxSpec(environment=Path(sys.argv[2]), network=Network.REGISTRIES
 with sandboxes.open(SandboxSpec(tree=Path(sys.argv[2]))) as one, sandboxes.open(building) as two:
     one.run(Command(argv=("true",)))
     two.run(Command(argv=("true",)))
-    command = Command(argv=("sh", "-c", f"trap '' TERM HUP INT; setsid sleep {sys.argv[3]} & sleep {sys.argv[3]}"))
+    script = f"trap '' TERM HUP INT; setsid sleep {sys.argv[3]} & sleep {sys.argv[3]}"
+    command = Command(argv=("sh", "-c", script))
     threading.Thread(target=one.run, args=(command,), daemon=True).start()
     threading.Thread(target=two.run, args=(command,), daemon=True).start()
     print("running", flush=True)

@@ -23,13 +23,15 @@ PRELOAD = (
 
 PROBE = """
 import ctypes, os, resource, signal, stat, sys, threading
-print(__name__, __spec__.name, __file__, __package__, __doc__, sys.argv, sys.path[:2], getattr(sys, "orig_argv", 0))
+print(__name__, __spec__.name, __file__, __package__, __doc__)
+print(sys.argv, sys.path[:2], getattr(sys, "orig_argv", 0))
 print(sorted(os.environ.items()), os.getcwd(), sys.flags, sys.executable, sys.stdin.read())
 print([(n, signal.getsignal(n)) for n in sorted(signal.valid_signals())], signal.pthread_sigmask(0, []))
 print(os.umask(0o022), sorted(os.listdir("/proc/self/fd")), os.getsid(0) == os.getpgrp() == os.getpid())
 print([resource.getrlimit(n) for n in range(16)], threading.active_count(), os.nice(0))
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), open("/proc/self/oom_score_adj").read())
-print([(s.encoding, s.errors, s.line_buffering, s.isatty(), s.fileno()) for s in (sys.stdin, sys.stdout, sys.stderr)])
+for s in (sys.stdin, sys.stdout, sys.stderr):
+    print(s.encoding, s.errors, s.line_buffering, s.isatty(), s.fileno())
 print(sorted(k for k in vars(sys.modules["__main__"]) if k.startswith("__")))
 print([stat.S_IFMT(os.fstat(n).st_mode) for n in (0, 1, 2)], os.access("/proc/self/mem", os.R_OK))
 """
@@ -47,10 +49,12 @@ PROGRAMS = {
     "signals": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "aborts": "import os; os.abort()",
     "quick": "import os; print('lost'); os._exit(4)",
-    "threads": "import threading, time\nthreading.Thread(target=lambda: (time.sleep(.1), print('later'))).start()",
+    "threads": "import threading, time\n"
+    "threading.Thread(target=lambda: (time.sleep(.1), print('later'))).start()",
     "children": "import os, subprocess; print(subprocess.run(['sh', '-c', 'echo child; exit 5']).returncode)",
     "pool": "import multiprocessing as m\nif __name__ == '__main__': print(m.Pool(2).map(abs, [-1, -2]))",
-    "streams": "import sys; sys.stdout.write('no newline'); sys.stderr.write('e'); sys.stdout.buffer.write(b'\\xff')",
+    "streams": "import sys; sys.stdout.write('no newline'); sys.stderr.write('e');"
+    " sys.stdout.buffer.write(b'\\xff')",
     "hook": "import sys; sys.excepthook = lambda *a: print('hooked', a[0]); 1 / 0",
     "zone": "import time, locale; print(time.tzname, locale.getlocale(), hash('stable'), hash(b'x'))",
     "package/__main__": "import sys; print(__name__, __package__, sys.argv)",
@@ -86,7 +90,7 @@ def test_a_warm_command_does_what_a_cold_one_does(programs, python_variables):
 
 
 def test_it_is_warm_indeed(programs):
-    """The parent of a forked command is the fork server, of a cold one the runner, which is the first process."""
+    """The parent of a forked command is the fork server, of a cold one the runner: the first process."""
     sandbox, python = programs
     overlay = {"parent.py": b"import os, sys; print(os.getppid(), 'unittest' in sys.modules)"}
     argv = (python, "-m", "parent")
