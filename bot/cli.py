@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,11 +80,12 @@ def fix(
             out=out,
         )
         services = engine.services(settings, engine.sandboxes(settings, sandbox))
+        engine.tidy(settings, time.time())
         with TerminalProgress(console) as progress:
             done = run_fix(
                 wanted,
                 services,
-                settings.data_dir / "scratch",
+                settings.data_dir / engine.SCRATCH,
                 budget=engine.budget(settings, seconds),
                 progress=progress,
             )

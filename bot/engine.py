@@ -15,8 +15,11 @@ from agent.run import Services
 from agent.types import Budget
 from bot.settings import SandboxChoice, Settings
 from sandbox import Limits, Sandboxes, SandboxUnavailable
+from sandbox.environments.cache import prune, remove
 from sandbox.select import PREFERENCES, Preference, choose
 
+SCRATCH = "scratch"
+DAY = 86_400.0
 SUITE_PATIENCE = 8  # a whole suite may take so many times the cap of one command
 
 
@@ -38,6 +41,14 @@ def _one(kind: Preference, settings: Settings) -> Sandboxes | SandboxUnavailable
         return choose(kind, image=settings.image)
     except SandboxUnavailable as reason:
         return reason
+
+
+def tidy(settings: Settings, now: float) -> None:
+    """Keep the data directory bounded: environments by their size, what a killed ``fix`` left by its age."""
+    prune(settings.data_dir / "environments", settings.cache_mib << 20)
+    for left in (settings.data_dir / SCRATCH).glob("fix-*"):
+        if now - left.lstat().st_mtime > DAY:
+            remove(left)
 
 
 def services(settings: Settings, sandboxes: Sandboxes) -> Services:

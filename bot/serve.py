@@ -59,6 +59,7 @@ def run_service(settings: Settings, sandboxes: Sandboxes) -> None:
     redact = redactor(settings)
     as_json = settings.log_format is LogFormat.JSON
     log.configure(redact, level=settings.log_level.value, json=as_json)
+    engine.tidy(settings, time.time())
     service = assemble(settings, engine.services(settings, sandboxes), redact)
     try:
         service.jobs.launch()

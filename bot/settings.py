@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="postgresql://… for several workers; default: SQLite in DATA_DIR"
     )
+    cache_mib: int = Field(
+        default=10_240, ge=0, description="built environments that are kept, MiB; the least used go first"
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65_535, description="port to listen on; 0: any free one")
     public_url: str | None = Field(
