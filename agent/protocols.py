@@ -102,7 +102,8 @@ class Executor(Protocol):
 
 
 class SearchStrategy(Protocol):
-    """Which node to visit next (D2, D6). None: nothing is left. ``width`` caps the actions taken up per visit."""
+    """Which node to visit next (D2, D6). None: nothing is left. ``width`` caps the actions taken up per
+    visit."""
 
     @property
     def name(self) -> str: ...
@@ -116,9 +117,9 @@ class SearchStrategy(Protocol):
 class Journal(Protocol):
     """The append-only record of every effect of one run.
 
-    ``effect`` returns the recorded answer for this (kind, request), or performs it once and records the answer
-    before returning it. Thread-safe. ``note`` records a decision; when a resumed or replayed run takes
-    another decision than the recorded one it raises :class:`agent.errors.JournalDiverged`.
+    ``effect`` returns the recorded answer for this (kind, request), or performs it once and records the
+    answer before returning it. Thread-safe. ``note`` records a decision; when a resumed or replayed run
+    takes another decision than the recorded one it raises :class:`agent.errors.JournalDiverged`.
     """
 
     def effect(self, kind: str, request: JsonObject, perform: Callable[[], JsonObject]) -> JsonObject: ...

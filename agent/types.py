@@ -96,9 +96,9 @@ class FailureSign:
 class TestFile:
     """A test that the Test Designer made (a test node of the hybrid search space: D1, U27).
 
-    ``path`` lies where the repository keeps its tests, ``content`` is the whole new file, ``verifies`` states in
-    a sentence what it checks (B5), ``source`` quotes the part of the issue that it was made from. ``given`` marks
-    tests handed in with the task rather than made.
+    ``path`` lies where the repository keeps its tests, ``content`` is the whole new file, ``verifies``
+    states in a sentence what it checks (B5), ``source`` quotes the part of the issue that it was made
+    from. ``given`` marks tests handed in with the task rather than made.
     """
 
     __test__ = False  # not a pytest class
@@ -192,8 +192,9 @@ Operation = WriteOutline | AddTests | EditLines | WriteFile | RunTests
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One proposal by the policy. ``score`` is the paper's logit score (C2, U11); ``kind`` names the operator or
-    prompt that made it; ``id`` is unique among the proposals for one state and the same in every run."""
+    """One proposal by the policy. ``score`` is the paper's logit score (C2, U11); ``kind`` names the
+    operator or prompt that made it; ``id`` is unique among the proposals for one state and the same in
+    every run."""
 
     id: str
     skill: Skill
@@ -241,10 +242,10 @@ class FeedbackNote:
 class Results:
     """What was measured of a state.
 
-    ``generated`` is the run of the state's own tests; ``suite`` that of the repository's tests that can see the
-    change (None: not run, because the state's own tests did not all pass). ``regressions`` are ids that passed on
-    base and do not now. ``reproduced`` says, for a state whose code is still base, that the tests fail for the
-    stated reason; ``remark`` explains it.
+    ``generated`` is the run of the state's own tests; ``suite`` that of the repository's tests that can
+    see the change (None: not run, because the state's own tests did not all pass). ``regressions`` are
+    ids that passed on base and do not now. ``reproduced`` says, for a state whose code is still base,
+    that the tests fail for the stated reason; ``remark`` explains it.
     """
 
     generated: SuiteReport = field(default_factory=SuiteReport)
