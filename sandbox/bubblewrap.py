@@ -109,7 +109,10 @@ class BubblewrapSandboxes:
 
     @property
     def identity(self) -> str:
-        system = platform.freedesktop_os_release()
+        try:
+            system = platform.freedesktop_os_release()
+        except OSError:  # a distribution that does not say what it is
+            system = {}
         distribution = f"{system.get('ID', '')}{system.get('VERSION_ID', '')}"
         return f"bubblewrap:{distribution}:{platform.machine()}:{self.python}:{platform.python_version()}"
 

@@ -6,11 +6,11 @@ backend falls back to rlimits and to counting.
 
 from __future__ import annotations
 
-import itertools
 import os
+import secrets
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +66,10 @@ class Hierarchies:
 
     roots: Mapping[str, Path]
     version: int
-    numbers: Iterator[int]
 
     def make(self, caps: Caps) -> Group:
-        name = f"{PREFIX}{Owner.current()}.{next(self.numbers)}"
+        # By chance and not by counting: many of these objects in one process must not meet in one name.
+        name = f"{PREFIX}{Owner.current()}.{secrets.token_hex(6)}"
         directories = tuple(dict.fromkeys(root / name for root in self.roots.values()))
         memory = self.roots["memory"] / name
         counter = memory / ("memory.oom_control" if self.version == 1 else "memory.events")
@@ -111,12 +111,10 @@ def find(mounts: Path = Path("/proc/self/mounts")) -> Hierarchies | None:
     unified, by_controller = _mounted(mounts)
     if set(CONTROLLERS) <= by_controller.keys():
         roots = {controller: by_controller[controller] for controller in CONTROLLERS}
-        return _usable(Hierarchies(roots=roots, version=1, numbers=itertools.count()))
+        return _usable(Hierarchies(roots=roots, version=1))
     if unified is None or not _delegate(unified):
         return None
-    return _usable(
-        Hierarchies(roots=dict.fromkeys(CONTROLLERS, unified), version=2, numbers=itertools.count())
-    )
+    return _usable(Hierarchies(roots=dict.fromkeys(CONTROLLERS, unified), version=2))
 
 
 def _mounted(mounts: Path) -> tuple[Path | None, dict[str, Path]]:

@@ -11,6 +11,7 @@ import itertools
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -63,17 +64,20 @@ class DockerSandboxes:
         self._pull = pull
         self._timeout = timeout_seconds
         self._numbers = itertools.count()
+        self._first = threading.RLock()  # many threads may be the first to ask
         self._network = NetworkSettings.of(registries, ca_bundle)
         # A host process that is not root owns what it shows: the same user inside can use it.
         self._uid = os.geteuid() or boot.UID
 
     @property
     def python(self) -> str:
-        return self._python
+        with self._first:
+            return self._python
 
     @property
     def identity(self) -> str:
-        return f"docker:{self._image_id}"
+        with self._first:
+            return f"docker:{self._image_id}"
 
     def check(self) -> None:
         """Raise SandboxUnavailable, with what to do, when no sandbox can be made here."""

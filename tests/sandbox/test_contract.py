@@ -15,6 +15,7 @@ from sandbox import (
     SandboxSpec,
     SandboxUnavailable,
 )
+from sandbox.bubblewrap import BubblewrapSandboxes
 
 
 @pytest.mark.parametrize(
@@ -346,3 +347,13 @@ def test_many_sandboxes_live_side_by_side(sandboxes, tree):
 def test_a_time_limit_is_a_value(opened):
     completed = opened.code("import time; print('a', flush=True); time.sleep(60)", limits=Limits(seconds=0.5))
     assert (completed.exit_status, completed.stopped_by, completed.stdout) == (None, LimitName.TIME, b"a\n")
+
+
+@pytest.mark.bubblewrap
+def test_sandboxes_made_apart_do_not_get_in_each_others_way(tree):
+    """Two objects in one process once gave their control groups the same name."""
+    one, other = BubblewrapSandboxes(), BubblewrapSandboxes()
+    with one.open(SandboxSpec(tree=tree)) as first:
+        with other.open(SandboxSpec(tree=tree)) as second:
+            assert second.run(Command(argv=("true",))).ok
+        assert first.run(Command(argv=("true",))).ok

@@ -260,11 +260,12 @@ def test_version_two_groups_are_written_as_the_kernel_wants_them(tmp_path):
     assert cgroups._mounted(mounts) == (unified, {})
     assert cgroups._delegate(unified)
     assert (unified / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
-    hierarchies = cgroups.Hierarchies(
-        roots=dict.fromkeys(cgroups.CONTROLLERS, unified), version=2, numbers=iter([7])
-    )
+    hierarchies = cgroups.Hierarchies(roots=dict.fromkeys(cgroups.CONTROLLERS, unified), version=2)
     group = hierarchies.make(cgroups.Caps(memory_bytes=1 << 20, processes=9, cpus=0.5))
     (directory,) = group.directories
+    assert (
+        hierarchies.make(cgroups.Caps(memory_bytes=1, processes=1, cpus=1)).directories != group.directories
+    )
     assert {path.name: path.read_text() for path in directory.iterdir()} == {
         "memory.max": "1048576",
         "pids.max": "9",

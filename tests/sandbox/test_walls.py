@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 from pathlib import Path
 
+import docker
 import pytest
 
 from sandbox import Command, LimitName, Limits, SandboxSpec
-from sandbox.docker import mounts, walls
+from sandbox.docker import SOCKET, mounts, walls
 
 QUICK = Limits(seconds=2, memory_mib=192, processes=40, disk_mib=48, output_bytes=4096)
 
@@ -264,6 +266,31 @@ def test_the_kernel_refuses_what_exploits_need(opened):
 def test_a_set_user_id_program_gives_nothing(opened):
     assert b"uid=1000" in opened.sh("cp /usr/bin/id /tmp/id; chmod 4755 /tmp/id; /tmp/id").stdout
     assert b"nosuid" in opened.sh("grep ' /workspace ' /proc/mounts").stdout
+
+
+@pytest.mark.docker
+def test_a_running_container_is_as_it_was_made_and_holds_no_secret(shared, monkeypatch, tree):
+    monkeypatch.setenv("CODEAGENT_CANARY", "canary-4711")
+    sandboxes, label = shared.sandboxes("docker"), f"inspected-{os.getpid()}"
+    with sandboxes.open(SandboxSpec(tree=tree, label=label)) as sandbox:
+        sandbox.run(Command(argv=("true",), env=(("KEY", "canary-4711"),)))
+        client = docker.DockerClient(base_url=SOCKET)
+        (found,) = client.api.containers(filters={"name": label})
+        inspected = client.api.inspect_container(found["Id"])
+        client.close()
+    host = inspected["HostConfig"]
+    assert "canary-4711" not in json.dumps(inspected)
+    assert (host["NetworkMode"], host["ReadonlyRootfs"], host["CapDrop"]) == ("none", True, ["ALL"])
+    assert (host["Privileged"], host["SecurityOpt"], host["AutoRemove"]) == (
+        False,
+        ["no-new-privileges"],
+        True,
+    )
+    assert host["Memory"] == host["MemorySwap"] > 0
+    assert host["PidsLimit"] > 0
+    assert host["NanoCpus"] > 0
+    assert host["Binds"] is None
+    assert [(mount["Destination"], mount["RW"]) for mount in inspected["Mounts"]] == [("/base", False)]
 
 
 def test_a_container_is_made_with_every_wall(tmp_path):
