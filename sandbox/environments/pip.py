@@ -7,70 +7,18 @@ remark.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from packaging.utils import canonicalize_name
 
-from sandbox import ENVIRONMENT, WORKSPACE, Command, Completed, Overlay, Sandbox
+from sandbox import ENVIRONMENT, Command, Sandbox
 from sandbox.environments.imports import KNOWN
+from sandbox.environments.installer import FLAGS, Pip, no_registry, tail, unreachable, why
 from sandbox.environments.requirements import name_of
-from sandbox.environments.survey import DIRECTORY, INSIDE, Survey, read_survey, survey_command
+from sandbox.environments.runner_fit import fit_pytest
+from sandbox.environments.survey import INSIDE, Survey, read_survey, survey_command
 from sandbox.environments.types import BuildFailed, Goal, Prepared, Progress, Recipe
-from sandbox.environments.versions import VERSION_NAME, unfit
+from sandbox.environments.versions import unfit
 
-_PYTHON = f"{ENVIRONMENT}/bin/python"
-_FLAGS = (
-    "--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar", "off", "--prefer-binary",
-)  # fmt: skip
-_WANTS_GIT = (b"not a git", b"git repository", b"vcs", b"scm", b"'git'", b"no version was found")
-_PINNED = ".codeagent/installed.txt"
-_BUILD = ".codeagent/build.txt"
-_UNREACHABLE = (
-    "Retrying (Retry(",
-    "NewConnectionError",
-    "Temporary failure in name resolution",
-    "ReadTimeoutError",
-)
-_TAIL = 6000
 _VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pip:
-    """pip in one sandbox. ``env`` is what the project's build backend is told; ``flags`` hold for every
-    run."""
-
-    sandbox: Sandbox
-    env: tuple[tuple[str, str], ...]
-    flags: tuple[str, ...] = _FLAGS
-
-    def install(self, arguments: tuple[str, ...], pinned: Mapping[str, str] | None = None) -> Completed:
-        """``pinned`` versions stay as they are. What is known to help with a build that failed is tried
-        once."""
-        overlay: dict[str, bytes | None] = {}
-        words = (*self.flags, *arguments)
-        if pinned is not None:
-            lines = [f"{name}=={version}\n" for name, version in sorted(pinned.items())]
-            overlay[_PINNED] = "".join(lines).encode()
-            words = ("--constraint", _PINNED, *words)
-        done = self._run(words, overlay)
-        printed = (done.stdout + done.stderr).lower()
-        if not done.ok and b"pkg_resources" in printed:
-            # a setup.py from before setuptools dropped pkg_resources
-            constrained = (*self.env, ("PIP_CONSTRAINT", f"{WORKSPACE}/{_BUILD}"))
-            done = replace(self, env=constrained)._run(words, overlay | {_BUILD: b"setuptools<81\n"})
-        elif not done.ok and _builds_the_tree(arguments) and any(word in printed for word in _WANTS_GIT):
-            done = self._run(
-                words, overlay, (f"{DIRECTORY}/with_git.py", dict(self.env).get(VERSION_NAME, "1"))
-            )
-        return done
-
-    def _run(self, words: tuple[str, ...], overlay: Overlay, prefix: tuple[str, ...] = ()) -> Completed:
-        command = Command(argv=(_PYTHON, *prefix, "-m", "pip", "install", *words), env=self.env)
-        return self.sandbox.run(command, {**overlay, **INSIDE})
-
-
-def _builds_the_tree(arguments: tuple[str, ...]) -> bool:
-    return any(argument.startswith(".") for argument in arguments)
 
 
 def prepare(recipe: Recipe, sandbox: Sandbox, python: str, progress: Progress) -> Prepared | BuildFailed:
@@ -92,8 +40,8 @@ def prepare(recipe: Recipe, sandbox: Sandbox, python: str, progress: Progress) -
             advice=("the sandbox's Python needs venv and ensurepip (Debian: the package python3-venv)",),
         )
     too_new = fits == "too new"
-    pip = _Pip(
-        sandbox=sandbox, env=recipe.env, flags=(*_FLAGS, "--ignore-requires-python") if too_new else _FLAGS
+    pip = Pip(
+        sandbox=sandbox, env=recipe.env, flags=(*FLAGS, "--ignore-requires-python") if too_new else FLAGS
     )
     remarks = (
         [f"declares Python {recipe.requires}, which {version} is not: tried all the same"] if too_new else []
@@ -101,10 +49,11 @@ def prepare(recipe: Recipe, sandbox: Sandbox, python: str, progress: Progress) -
     installed = _install(recipe, pip, progress)
     if isinstance(installed, BuildFailed):
         return installed
-    survey = _complete(recipe, pip, progress)
-    if isinstance(survey, BuildFailed):
-        return survey
-    return _prepared(recipe, survey, (*recipe.remarks, *remarks, *installed))
+    completed = _complete(recipe, pip, progress)
+    if isinstance(completed, BuildFailed):
+        return completed
+    survey, more = completed
+    return _prepared(recipe, survey, (*recipe.remarks, *remarks, *installed, *more))
 
 
 def _interpreter_too_old(recipe: Recipe, version: str) -> BuildFailed:
@@ -116,14 +65,14 @@ def _interpreter_too_old(recipe: Recipe, version: str) -> BuildFailed:
     )
 
 
-def _install(recipe: Recipe, pip: _Pip, progress: Progress) -> tuple[str, ...] | BuildFailed:
+def _install(recipe: Recipe, pip: Pip, progress: Progress) -> tuple[str, ...] | BuildFailed:
     """The repository's own requirements; answers with remarks."""
     progress("environment", "dependencies")
     done = pip.install(recipe.whole)
     if done.ok:
         return ()
-    if _unreachable(done):
-        return _no_registry(done)
+    if unreachable(done):
+        return no_registry(done)
     remarks: list[str] = []
     for goal in recipe.goals:
         progress("environment", goal.purpose)
@@ -134,44 +83,54 @@ def _install(recipe: Recipe, pip: _Pip, progress: Progress) -> tuple[str, ...] |
     return tuple(remarks)
 
 
-def _reach(goal: Goal, pip: _Pip) -> tuple[str, ...] | BuildFailed:
+def _reach(goal: Goal, pip: Pip) -> tuple[str, ...] | BuildFailed:
     done = None
     for attempt in goal.attempts:
         done = pip.install(attempt)
         if done.ok:
             return ()
-        if _unreachable(done):
-            return _no_registry(done)
+        if unreachable(done):
+            return no_registry(done)
     pieces = goal.pieces if len(goal.pieces) > 1 else ()
-    missed = [" ".join(piece) for piece in pieces if not pip.install(piece).ok]
+    missed = []
+    for piece in pieces:
+        single = pip.install(piece)
+        if unreachable(single):
+            return no_registry(single)
+        missed += [] if single.ok else [" ".join(piece)]
     if pieces and not missed:
         return (f"{goal.purpose}: installed piece by piece, as the whole could not be",)
     what = f": {', '.join(missed)}" if missed else ""
-    reason = f" ({_why(done)})" if done else ""
+    reason = f" ({why(done)})" if done else ""
     return (f"{goal.purpose}: not installed{what}{reason}",)
 
 
-def _complete(recipe: Recipe, pip: _Pip, progress: Progress) -> Survey | BuildFailed:
+def _complete(recipe: Recipe, pip: Pip, progress: Progress) -> tuple[Survey, tuple[str, ...]] | BuildFailed:
     """Tools, then what tests import and nothing declared; then look at what is there."""
     progress("environment", "test tools")
     survey = _survey(recipe, pip.sandbox)
     lacking = tuple(tool for tool in recipe.tools if name_of(tool) not in survey.installed)
-    # one by one: a plugin that the registry lacks must not cost the runner
-    done = pip.install(lacking, survey.installed) if lacking else None
-    if done and not done.ok:
-        if _unreachable(done):
-            return _no_registry(done)
-        for tool in lacking:
-            pip.install((tool,), survey.installed)
+    missed = _each(lacking, pip, survey)
     wanted = _undeclared(recipe, survey)
-    if wanted:
+    if not isinstance(missed, BuildFailed) and wanted:
         progress("environment", f"imported by tests: {', '.join(wanted)}")
-        pinned = _survey(recipe, pip.sandbox).installed if lacking else survey.installed
-        for requirement in wanted:
-            pip.install((requirement,), pinned)
-    elif not lacking:
-        return survey
-    return _survey(recipe, pip.sandbox)
+        missed = _each(wanted, pip, _survey(recipe, pip.sandbox))
+    if isinstance(missed, BuildFailed):
+        return missed
+    remarks = fit_pytest(pip, survey.installed if not lacking else _survey(recipe, pip.sandbox).installed)
+    return _survey(recipe, pip.sandbox) if lacking or wanted or remarks else survey, remarks
+
+
+def _each(requirements: tuple[str, ...], pip: Pip, survey: Survey) -> BuildFailed | None:
+    """Together, else one by one: a plugin that the registry lacks must not cost the runner. What stays out
+    of reach is seen by the survey that follows."""
+    if not requirements or pip.install(requirements, survey.installed).ok:
+        return None
+    for requirement in requirements:
+        done = pip.install((requirement,), survey.installed)
+        if unreachable(done):
+            return no_registry(done)
+    return None
 
 
 def _undeclared(recipe: Recipe, survey: Survey) -> tuple[str, ...]:
@@ -183,7 +142,7 @@ def _undeclared(recipe: Recipe, survey: Survey) -> tuple[str, ...]:
         if module in survey.importable:
             continue
         known = KNOWN.get(module, "")
-        name = name_of(known or module)
+        name = name_of(known) if known else canonicalize_name(module)
         if name in offers or known:
             wanted.append(offers.get(name, known))
     return tuple(wanted)
@@ -208,41 +167,8 @@ def _prepared(recipe: Recipe, survey: Survey, remarks: tuple[str, ...]) -> Prepa
         env=(
             ("LANG", "C.UTF-8"),
             ("PYTHONDONTWRITEBYTECODE", "1"),
-            (
-                "PYTHONHASHSEED",
-                "0",
-            ),  # a test that depends on the order of a set answers the same in every run
+            ("PYTHONHASHSEED", "0"),  # a test that depends on a set's order answers the same in every run
             ("PYTHONPATH", path),
             ("VIRTUAL_ENV", str(ENVIRONMENT)),
         ),
     )
-
-
-def _unreachable(done: Completed) -> bool:
-    text = tail(done, 1 << 20)
-    return any(sign in text for sign in _UNREACHABLE)
-
-
-def _no_registry(done: Completed) -> BuildFailed:
-    return BuildFailed(
-        reason="the package registry could not be reached",
-        output=tail(done),
-        advice=("check that this machine reaches its package registry, then try again: nothing was kept",),
-    )
-
-
-def _why(done: Completed) -> str:
-    """pip's own last word, one line."""
-    if done.stopped_by is not None:
-        return f"stopped by its {done.stopped_by} limit"
-    lines = [line.strip() for line in tail(done).splitlines() if line.strip().lower().startswith("error:")]
-    return (
-        lines[-1].removeprefix("ERROR:").strip()[:200]
-        if lines
-        else f"pip ended with status {done.exit_status}"
-    )
-
-
-def tail(done: Completed, limit: int = _TAIL) -> str:
-    text = (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
-    return text[-limit:].strip()

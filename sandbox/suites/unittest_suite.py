@@ -49,7 +49,7 @@ class UnittestSuite:
                     "deselect": self.deselected,
                     "coverage": coverage,
                     "fail_fast": fail_fast,
-                    "case_seconds": case_seconds(self.case_seconds, limits.seconds if limits else None),
+                    "case_seconds": case_seconds(self.case_seconds, limits, coverage=coverage),
                 }
             ),
             collect=(REPORT, COVERAGE),

@@ -145,6 +145,8 @@ def preload(
     names += ["coverage", "coverage.sqldata", "json", "unittest", "unittest.mock"]
     for project in projects:
         for line in project.requires or ():
+            if "extra ==" in line:
+                continue
             found = re.match(r"[A-Za-z0-9][\w.-]*", line)
             dist = dists.get(canonical(found.group() if found else ""))
             if (
@@ -154,7 +156,9 @@ def preload(
             ):
                 continue
             names += modules_of(dist)[:5]
-    return [name for name in names[:40] if name.split(".")[0] not in own and preloadable(name, own)]
+    return [
+        name for name in dict.fromkeys(names[:40]) if name.split(".")[0] not in own and preloadable(name, own)
+    ]
 
 
 def main() -> None:

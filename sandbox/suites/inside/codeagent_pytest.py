@@ -9,6 +9,7 @@ parsed options, as a flag for a plugin that happens to be switched off would be 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,6 +83,8 @@ def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept
+    if _state.contexts is not None:
+        _state.contexts.pause()
     _state.recorder.write("collected", count=len(items), missing=sorted(wanted - found)[:1000])
 
 
@@ -117,21 +120,29 @@ def pytest_runtest_protocol(item: Any) -> Iterator[None]:
         _state.contexts.leave()
 
 
+@contextmanager
+def _watched() -> Iterator[None]:
+    """Innermost: what pytest and its plugins do around a phase is neither timed nor measured."""
+    watching = nullcontext() if _state.contexts is None else _state.contexts.watching()
+    with watching, record.time_limit(_state.seconds):
+        yield
+
+
 @pytest.hookimpl(hookwrapper=True, trylast=True)
 def pytest_runtest_setup() -> Iterator[None]:
-    with record.time_limit(_state.seconds):
+    with _watched():
         yield
 
 
 @pytest.hookimpl(hookwrapper=True, trylast=True)
 def pytest_runtest_call() -> Iterator[None]:
-    with record.time_limit(_state.seconds):
+    with _watched():
         yield
 
 
 @pytest.hookimpl(hookwrapper=True, trylast=True)
 def pytest_runtest_teardown() -> Iterator[None]:
-    with record.time_limit(_state.seconds):
+    with _watched():
         yield
 
 

@@ -11,12 +11,12 @@ import contextlib
 import json
 import os
 import signal
-import sqlite3
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterator
 from typing import Any
 
 DIRECTORY = ".codeagent"
@@ -168,76 +168,90 @@ class Stopwatch:
 
 
 class Contexts:
-    """Line coverage with one context per case; the context's name is the case's index."""
+    """Which case executed which line. coverage.py's tracer gathers lines per file; after each case they are
+    taken out of its hands. Its own contexts go through a database, which would have to be taken apart again
+    here: the host does not open an SQLite file that a stranger's code could have written."""
 
     def __init__(self) -> None:
         import coverage
 
-        self._file = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"codeagent-coverage-{os.getpid()}")
-        # The monitoring core of new interpreters cannot switch contexts; the tracer in C can, and is fast.
+        # The monitoring core of new interpreters reports a line once only; the tracer in C reports it every
+        # time.
         before = os.environ.get("COVERAGE_CORE")
         os.environ["COVERAGE_CORE"] = "ctrace"
         try:
-            self._coverage = coverage.Coverage(
-                data_file=self._file,
+            measured = coverage.Coverage(
+                data_file=None,
                 config_file=False,
                 include=[WORKSPACE + "/*"],
                 omit=["*/" + DIRECTORY + "/*"],
             )
-            self._coverage._warn = lambda *_args, **_more: None  # type: ignore[method-assign]  # a repository may turn warnings into errors
-            self._coverage.start()
+            # a repository may turn warnings into errors
+            measured._warn = lambda *_args, **_more: None  # type: ignore[method-assign]
+            measured.start()
         finally:
             os.environ.pop("COVERAGE_CORE")
             if before is not None:
                 os.environ["COVERAGE_CORE"] = before
+        self._coverage = measured
+        self._lines: dict[str, Any] = measured._collector.data  # type: ignore[union-attr]
+        self._tracer: Any = sys.gettrace()
         self._cases: list[str] = []
+        self._imports: dict[str, set[int]] = {}
+        self._alike: dict[str, dict[bytes, list[int]]] = {}  # file → lines → cases that executed just these
+
+    def pause(self) -> None:
+        """The runner's own lines cost time too, as the tracer is asked about each of them: half of what
+        coverage costs. From 3.12 on, switching a tracer makes the interpreter rewrite the code it meets, so
+        it stays on."""
+        if sys.version_info < (3, 12):
+            sys.settrace(None)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        if sys.gettrace() is not self._tracer:
+            sys.settrace(self._tracer)
+        try:
+            yield
+        finally:
+            self.pause()
 
     def enter(self, case: str) -> None:
-        self._coverage.switch_context(str(len(self._cases)))
+        """What was executed since the last case belongs to none: imports, collection."""
+        for path, lines in list(self._lines.items()):
+            self._imports.setdefault(path, set()).update(lines)
+            lines.clear()
         self._cases.append(case)
 
     def leave(self) -> None:
-        self._coverage.switch_context("")
+        case = len(self._cases) - 1
+        for path, lines in list(self._lines.items()):
+            if lines:
+                key = array("I", sorted(lines)).tobytes()
+                self._alike.setdefault(path, {}).setdefault(key, []).append(case)
+                lines.clear()
 
     def write(self) -> None:
         self._coverage.stop()
-        self._coverage.save()
-        answer = lines_by_case(self._file, self._cases)
+        self.enter("")
+        sets: dict[int, int] = {}
+        files: dict[str, list[int]] = {}
+        for path, imported in sorted(self._imports.items()):
+            lines = dict.fromkeys(imported, 0)
+            for key, cases in self._alike.get(path, {}).items():
+                together = bitmap(cases)
+                for line in array("I", key):
+                    lines[line] = lines.get(line, 0) | together
+            flat = files.setdefault(os.path.relpath(path, WORKSPACE), [])
+            for line, cases_of_line in sorted(lines.items()):
+                flat += [line, sets.setdefault(cases_of_line, len(sets))]
+        answer = {"cases": self._cases[:-1], "sets": [f"{each:x}" for each in sets], "files": files}
         with open(os.path.join(WORKSPACE, COVERAGE), "w") as stream:
             json.dump(answer, stream, separators=(",", ":"))
 
 
-def lines_by_case(database: str, cases: Sequence[str]) -> dict[str, Any]:
-    """{"cases": [id…], "sets": [bitmap of cases, in hex…], "files": {path: [line, set, line, set…]}}. Lines
-    that no case executed but the import did have the empty set. Sets are few, as many lines are executed by
-    the same cases."""
-    connection = sqlite3.connect(database)
-    contexts = {key: int(name) for key, name in connection.execute("select id, context from context") if name}
-    sets: dict[int, int] = {}
-    files: dict[str, list[int]] = {}
-    for key, path in connection.execute("select id, path from file").fetchall():
-        if not path.startswith(WORKSPACE + os.sep):
-            continue
-        rows = connection.execute("select context_id, numbits from line_bits where file_id = ?", (key,))
-        flat = files.setdefault(os.path.relpath(path, WORKSPACE), [])
-        for line, bitmap in sorted(_lines(rows, contexts).items()):
-            flat += [line, sets.setdefault(bitmap, len(sets))]
-    connection.close()
-    return {"cases": list(cases), "sets": [f"{bitmap:x}" for bitmap in sets], "files": files}
-
-
-def _lines(rows: Iterator[tuple[int, bytes]], contexts: dict[int, int]) -> dict[int, int]:
-    """Line → bitmap of cases. Cases that executed the same lines of a file are taken together first."""
-    alike: dict[bytes, int] = {}
-    for context, numbits in rows:
-        case = contexts.get(context)
-        alike[numbits] = alike.get(numbits, 0) | (0 if case is None else 1 << case)
-    lines: dict[int, int] = {}
-    for numbits, bitmap in alike.items():
-        for index, byte in enumerate(numbits):
-            while byte:
-                lowest = byte & -byte
-                line = index * 8 + lowest.bit_length() - 1
-                lines[line] = lines.get(line, 0) | bitmap
-                byte ^= lowest
-    return lines
+def bitmap(numbers: list[int]) -> int:
+    data = bytearray(max(numbers) // 8 + 1)
+    for number in numbers:
+        data[number // 8] |= 1 << number % 8
+    return int.from_bytes(data, "little")
