@@ -2,16 +2,16 @@
 
 The receiver runs in a process of its own (``benchmarks.webhook_server``): uvicorn, signature, parsing,
 trigger, durable queue. Deliveries of one real size are sent over the loopback, each over a new connection, as
-GitHub does it, at a fixed rate that does not wait for answers (an open loop). A latency counts from the moment
-at which the delivery *should* have been sent, so a server that falls behind cannot hide it.
+GitHub does it, at a fixed rate that does not wait for answers (an open loop). A latency counts from the
+moment at which the delivery *should* have been sent, so a server that falls behind cannot hide it.
 
 * *constant*: the same process reads the same signed body and always answers 202. The baseline.
 * *ignored*: deliveries with another label: verified, parsed, decided, answered with 200.
 * *wanted*: each of a different issue: on disk, in the database's own durable way, before the 202.
 
 For each database in turn: a new process, then constant, ignored, wanted; then the next; all of it again. In
-the rows "worker idle" jobs are no-ops. In "worker busy" two jobs repair the demo's repository all the time, in
-the same process and on the same cores.
+the rows "worker idle" jobs are no-ops. In "worker busy" two jobs repair the demo's repository all the time,
+in the same process and on the same cores.
 
 PostgreSQL is left out, and said so, where its server programs are missing.
 """
