@@ -20,6 +20,7 @@ from bot.issue_text import IssueText
 from bot.render import answers
 from bot.render.parts import RunFacts
 from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
+from sandbox.redact import Redactor
 
 AUTHOR = Person(name="CodeAgent", email="codeagent@users.noreply.github.com")
 COMMIT_DATE = 946_684_800  # 2000-01-01: the same run makes the same commit
@@ -69,7 +70,7 @@ def fix(
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch, prefix="fix-")))
         work.chmod(0o755)  # sandboxes run under another user id
-        progress("checkout", wanted.repository)
+        progress("checkout", Redactor()(wanted.repository))
         checkout = checkouts.open_local(wanted.repository, wanted.base, work / "git")
         export = checkouts.export(checkout, work / "tree")
         task = _task(wanted, checkout)

@@ -190,14 +190,15 @@ class Run:
         """Edits the same comment and check run; not an effect that is remembered. Only while something new is
         done: a run that is over may be resumed to its last effect, and must not say "working" again."""
 
-        def show(phase: str, detail: str) -> None:
-            if not live():
-                return
+        def comment(phase: str, detail: str) -> None:
             body = self.text(answers.progress(self.facts, phase, detail))
             self.forge.upsert_comment(self.request.issue, self.names.comment, body)
+
+        def check(phase: str, detail: str) -> None:
+            body = self.text(answers.progress(self.facts, phase, detail))
             self.forge.upsert_check_run(self.redacted(check_run(self.facts, self.names, phase, body)))
 
-        return LiveProgress(show=show, clock=self.ports.clock)
+        return LiveProgress((comment, check), self.ports.clock, live=live)
 
     # --- GitHub: publishing ---
 

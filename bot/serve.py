@@ -26,7 +26,6 @@ from bot.github import AppKeys, GitHubForges, Habits, Link
 from bot.jobs import DbosJobs, JobsConfig
 from bot.ports import Ports
 from bot.queue import Halted, JobResult, QueueUnavailable, RunJob, TaskRequest
-from bot.redact import Redactor
 from bot.render.page import run_page
 from bot.repo_config import RepoConfig
 from bot.sealed_git import SealedGit
@@ -34,6 +33,7 @@ from bot.settings import LogFormat, Settings
 from bot.triggers import TriggerPolicy
 from bot.workflow import JOURNAL, run_job
 from sandbox import Sandboxes
+from sandbox.redact import Redactor
 
 JOURNAL_SHOWN: Final = 2 << 20  # bytes; the whole of it stays on disk
 WINDING_DOWN: Final = 20.0  # seconds that interrupted jobs have to close their sandboxes
@@ -90,7 +90,13 @@ def serve_web(service: Service) -> None:
         timeout_graceful_shutdown=10,
     )
     logger.info("listening", host=settings.host, port=settings.port)
-    uvicorn.Server(config).run()
+    try:
+        uvicorn.Server(config).run()
+    except SystemExit as error:  # it has logged why, and its code means something else here
+        raise ConfigError(
+            f"{settings.host}:{settings.port} cannot be listened on: "
+            "change CODEAGENT_HOST or CODEAGENT_PORT, or end what uses it."
+        ) from error
 
 
 def redactor(settings: Settings) -> Redactor:

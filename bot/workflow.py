@@ -271,14 +271,15 @@ def _repair(run: Run, config: RepoConfig, tree: Path) -> Outcome:
     first = not path.exists()
     with run.ports.open_journal(path, run=run.job_id, task=encode_fields(task)) as file:
         journal = EngineJournal(file, run.halted, live=first)
-        return run.ports.repair(
-            task,
-            tree,
-            journal,
-            config=config,
-            progress=run.live_progress(lambda: journal.live),
-            cancelled=lambda: run.halted() is not None,
-        )
+        with run.live_progress(lambda: journal.live) as progress:
+            return run.ports.repair(
+                task,
+                tree,
+                journal,
+                config=config,
+                progress=progress,
+                cancelled=lambda: run.halted() is not None,
+            )
 
 
 def _task(run: Run, config: RepoConfig) -> Task:

@@ -39,6 +39,8 @@ FORMS = (
     Form(re.compile(r"xox[abeprs]-[A-Za-z0-9-]{10,}"), word=True),
     Form(re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"), word=True),
     Form(re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")),
+    Form(re.compile(r"(?<=://)[^/@\s:]{1,200}:[^/@\s]{1,2000}(?=@)")),  # user and password of an URL
+    Form(re.compile(r"(?i)(?<=authorization: )(?:bearer|basic|token) [A-Za-z0-9+/=._-]{8,}")),
     # When the end line was cut off: as far as it looks like the inside of a key.
     Form(
         re.compile(
@@ -55,7 +57,9 @@ _TERMINAL = (
     r"(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\\]{0,256}(?:\x07|\x1b\\|\\x07)|[@-Z^_])"
 )
 _INVISIBLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x9b\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
-_BREAK = r"[ \t]{0,8}(?:\r\n|\r|\n|\\r\\n|\\n|\\r)[ \t]{0,8}"
+# Colours may be switched between the blanks around a line end.
+_BLANK = rf"(?:[ \t]|{_TERMINAL}|{_INVISIBLE}){{0,8}}"
+_BREAK = rf"{_BLANK}(?:\r\n|\r|\n|\\r\\n|\\n|\\r){_BLANK}"
 DECORATION = re.compile(f"(?:{_TERMINAL}|{_INVISIBLE})+")
 ALL_BETWEEN = re.compile(f"(?:{_TERMINAL}|{_INVISIBLE}|{_BREAK})+")
 

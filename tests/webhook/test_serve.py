@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.queue import Ending, JobResult, JobState, JobView, TaskRequest
-from bot.redact import Redactor
 from bot.render.page import run_page
 from bot.repo_config import RepoConfig
 from bot.serve import JOURNAL_SHOWN, identity, redactor, shown_journal
 from bot.settings import Settings
 from bot.workflow import config_protects
+from sandbox.redact import Redactor
 
 KEY = "-----BEGIN PRIVATE KEY-----\nabcdefghijklmnop\n-----END PRIVATE KEY-----\n"
 REQUEST = TaskRequest(

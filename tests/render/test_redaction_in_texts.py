@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.log import configure
-from bot.redact import Redactor
+from sandbox.redact import Redactor
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 OLD = st.text(LETTERS, min_size=36, max_size=36).map(lambda tail: "ghs_" + tail)
