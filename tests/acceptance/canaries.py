@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -68,7 +70,41 @@ def found_in(content: bytes, needles: Iterable[Needle]) -> list[str]:
     return [needle.name for needle in needles if needle.text in content]
 
 
-def searched(directory: Path, needles: Iterable[Needle], *, skip: Iterable[Path] = ()) -> dict[str, list[str]]:
+def unpacked(journal: str) -> str:
+    """Every text in a journal, also those that are packed in it, however deep."""
+    rows = (json.loads(line) for line in journal.splitlines() if line.startswith("{"))
+    return "\n".join(text for row in rows for text in _texts(row))
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case dict():
+            for name, inner in value.items():
+                yield str(name)
+                yield from _texts(inner)
+        case list():
+            for inner in value:
+                yield from _texts(inner)
+        case str():
+            yield value
+            yield from _packed(value)
+        case _:
+            return
+
+
+def _packed(text: str) -> Iterator[str]:
+    try:
+        inner = zlib.decompress(base64.b64decode(text, validate=True)).decode(errors="replace")
+    except (ValueError, zlib.error):
+        return
+    yield inner
+    with suppress(ValueError):
+        yield from _texts(json.loads(inner))
+
+
+def searched(
+    directory: Path, needles: Iterable[Needle], *, skip: Iterable[Path] = ()
+) -> dict[str, list[str]]:
     """Files below a directory (or the file itself) that hold a secret, by name."""
     needles = tuple(needles)
     left_out = tuple(str(path) + os.sep for path in skip)
@@ -132,7 +168,9 @@ def _look(service: int, sample: Sample) -> None:
         if entry.isdigit():
             with suppress(OSError, ValueError, IndexError):
                 arguments[int(entry)] = Path("/proc", entry, "cmdline").read_bytes()
-                parents[int(entry)] = int(Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[1])
+                parents[int(entry)] = int(
+                    Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[1]
+                )
     sample.arguments.update(arguments.values())
     for process in arguments:
         if process != service and _descends(process, service, parents):

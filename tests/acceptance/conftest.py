@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.canaries import Canaries
-from tests.acceptance.hostile import Trap, trap
-from tests.acceptance.support import Service, remove, running_service
+from tests.acceptance.canaries import Canaries, Sample, watching
+from tests.acceptance.hostile import Trap, hostile_files, trap
+from tests.acceptance.support import Asked, Service, Typist, remove, running_service, typing
+from tests.double.faults import Slow
 from tests.double.server import GitHubDouble
 
 
@@ -55,3 +56,19 @@ def host(place: Path, canaries: Canaries) -> Iterator[Trap]:
     a listening socket."""
     with trap(place / "host", canaries.host_file) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def spied(service: Service, host: Trap) -> tuple[Asked, Sample]:
+    """A run of the hostile repository, watched from outside, its clone slow enough to be looked at."""
+    repository = service.repository("spied", hostile_files(host))
+    service.github.faults.add("*", rf"/{repository}\.git/git-upload-pack$", Slow(1.5), times=2)
+    with watching(service.process.pid, [service.data / "runs", service.place / "tmp"]) as sample:
+        asked = service.ask(repository).finished()
+    return asked, sample
+
+
+@pytest.fixture(scope="session")
+def typist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typist]:
+    with typing(tmp_path_factory.mktemp("desk")) as found:
+        yield found

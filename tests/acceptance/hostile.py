@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.acceptance.support import pager, with_files
+from tests.acceptance.support import with_files
+from tests.checkout.support import Work
 
 SURVIVOR = "86397.25"
 """Seconds that a process which is left behind sleeps; nothing else on a machine sleeps so long."""
@@ -116,8 +117,59 @@ def hostile_files(trap: Trap) -> dict[str, str | bytes]:
 
 def forging_files(place: str) -> dict[str, str | bytes]:
     """A conftest that says that everything passes: ``place`` is where it lies."""
-    return pager(**{"conftest.py": _FORGERIES[place]})
+    return with_files(
+        {
+            "conftest.py": _FORGERIES[place],
+            ".github/codeagent.yml": "budget: {seconds: 60, iterations: 8}\n",
+        }
+    )
 
+
+def hostile_tree(work: Work, trap: Trap) -> Work:
+    """A commit of the demo's package in ``work``, with entries that lead out of it or name programs."""
+    work.git("init", "--quiet", "--initial-branch=main")
+    extra = {
+        ".gitattributes": "* filter=evil diff=evil merge=evil export-ignore\n",
+        ".gitmodules": f'[submodule "sub"]\n\tpath = sub\n\turl = ext::sh -c "{trap.program}"\n',
+    }
+    work.commit(with_files(extra))
+    for name, target in (
+        ("secret.txt", str(trap.secret)),
+        ("house", str(trap.open_house)),
+        ("up", "../../../../../../../.."),
+        ("src/pager/environ", "/proc/self/environ"),
+        ("inside", "README.md"),
+    ):
+        work.git("update-index", "--add", "--cacheinfo", f"120000,{work.blob(target.encode())},{name}")
+    work.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},sub")
+    work.git("commit", "--quiet", "-m", "entries that lead out")
+    return work
+
+
+def set_hostile_configuration(work: Work, trap: Trap) -> None:
+    program = str(trap.program)
+    for key in _KEYS_THAT_NAME_PROGRAMS:
+        work.git("config", key, program)
+    work.git("config", "core.hooksPath", str(work.path / ".git" / "hooks"))
+    work.git("config", "protocol.ext.allow", "always")
+    for hook in ("post-checkout", "reference-transaction", "post-index-change", "fsmonitor-watchman"):
+        place = work.path / ".git" / "hooks" / hook
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(trap.program.read_bytes())
+        place.chmod(0o755)
+
+
+_KEYS_THAT_NAME_PROGRAMS = (
+    *(
+        "filter.evil.clean",
+        "filter.evil.smudge",
+        "filter.evil.process",
+        "diff.evil.textconv",
+        "diff.evil.command",
+    ),
+    *("core.sshCommand", "core.askPass", "core.editor", "core.pager", "core.alternateRefsCommand"),
+    *("uploadpack.packObjectsHook", "diff.external", "credential.helper", "gpg.program", "core.fsmonitor"),
+)
 
 _PYPROJECT = """\
 [build-system]
@@ -143,16 +195,13 @@ import attacks
 attacks.run("conftest")
 """
 
-# It fails, so that what it prints is kept: a known failing test is shown with its output.
+# It fails, so that what it says is kept: a failure's message is part of the report.
 _SPY = """\
 import attacks
 
 def test_spy():
-    print("LOOT-BEGIN")
-    for line in attacks.LOOT + attacks.spied():
-        print(line)
-    print("LOOT-END")
-    assert False, attacks.summary()
+    loot = attacks.LOOT + attacks.spied()
+    raise AssertionError("\\n".join(["LOOT-BEGIN", *loot, "LOOT-END"]))
 """
 
 _ATTACKS = '''\
@@ -196,9 +245,8 @@ def memory(pid):
 
 def trace(pid):
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.ptrace(16, pid, 0, 0) != 0:
+    if libc.ptrace(0x4206, pid, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "ptrace")
-    libc.ptrace(17, pid, 0, 0)
     return "traced"
 
 
@@ -271,7 +319,7 @@ def spied():
     found = ["ENVIRON %s=%s" % item for item in sorted(os.environ.items())]
     for top in ("/proc", "/etc", "/tmp", "/home", "/root", "/run", "/var", "/srv", "/opt", "/mnt", os.getcwd(), "/env"):
         for folder, folders, names in os.walk(top):
-            if folder.count("/") > 6 or re.search("/(task|net|fd|map_files|sys)(/|$)", folder):
+            if folder.count("/") > 6 or re.search("/(task|net|fd|fdinfo|map_files|sys)(/|$)", folder):
                 folders[:] = []
                 continue
             for name in names:
@@ -287,9 +335,6 @@ def spied():
                     pass
     return found
 
-
-def summary():
-    return "%d attempts, %d of them got something" % (len(LOOT), sum(": GOT" in line for line in LOOT))
 '''
 
 _FORGERIES = {

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.double.server import Credentials, GitHubDouble
 from tests.double.state import CheckRun, Comment, Delivery, Issue
@@ -35,13 +36,9 @@ ISSUE = (
 )
 
 
-def pager(**changes: str | bytes | None) -> dict[str, str | bytes]:
-    """The files of the demo's repository, a small package with one bug; keys with ``__`` for ``/``."""
-    return with_files(changes)
-
-
-def with_files(changes: Mapping[str, str | bytes | None]) -> dict[str, str | bytes]:
-    """The same with files added, replaced or (None) taken away."""
+def with_files(changes: Mapping[str, str | bytes | None] = MappingProxyType({})) -> dict[str, str | bytes]:
+    """The demo's repository, a small package with one bug, with files added, replaced or (None) taken
+    away."""
     found: dict[str, str | bytes | None] = {
         path.relative_to(PAGER).as_posix(): path.read_bytes()
         for path in sorted(PAGER.rglob("*"))
@@ -50,11 +47,11 @@ def with_files(changes: Mapping[str, str | bytes | None]) -> dict[str, str | byt
     return {path: content for path, content in {**found, **changes}.items() if content is not None}
 
 
-def until(true: Callable[[], object], what: str, *, seconds: float = PATIENCE) -> None:
+def until(true: Callable[[], object], what: Callable[[], str], *, seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:.0f} s in vain: {what}")
+            raise AssertionError(f"waited {seconds:.0f} s in vain for {what()}")
         time.sleep(0.1)
 
 
@@ -114,14 +111,14 @@ class Asked:
 
     def finished(self) -> Asked:
         """Wait until the check run is completed."""
-        until(self.is_over, f"the check run of {self.repository}; its comments: {self._said()}")
+        until(self.is_over, lambda: f"the check run of {self.repository}; comments: {self._said()}")
         return self
 
     def answered(self, *words: str) -> Asked:
         """Wait until the one comment has these words."""
         until(
             lambda: any(all(word in c.body for word in words) for c in self.comments),
-            f"an answer with {words} in {self.repository}; its comments: {self._said()}",
+            lambda: f"an answer with {words} in {self.repository}; comments: {self._said()}",
         )
         return self
 
@@ -201,7 +198,7 @@ class Service:
                 stdout=sink,
                 stderr=sink,
             )
-        until(self._ready, f"the service did not get ready:\n{self.logged()[-4000:]}", seconds=120)
+        until(self._ready, lambda: f"the service to get ready:\n{self.logged()[-4000:]}", seconds=120)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -268,28 +265,68 @@ class Ended:
         return self.out + self.errors
 
 
-def codeagent(
-    *words: str,
-    cwd: Path,
-    data: Path | None = None,
-    stdin: bytes = b"",
-    seconds: float = PATIENCE,
-    **variables: str,
-) -> Ended:
+def settings_for(cwd: Path, data: Path | None, variables: Mapping[str, str]) -> dict[str, str]:
+    own = {"CODEAGENT_DATA_DIR": str(data or cwd / "data"), "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    return {**plain_environment(), **own, **variables}
+
+
+def codeagent(*words: str, cwd: Path, data: Path | None = None, **variables: str) -> Ended:
     """``python -m bot`` in a directory; ``variables`` come on top of the environment."""
-    settings = {"CODEAGENT_DATA_DIR": str(data or cwd / "data"), "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
     done = subprocess.run(
         (sys.executable, "-m", "bot", *words),
         cwd=cwd,
-        env={**plain_environment(), **settings, **variables},
-        input=stdin,
+        env=settings_for(cwd, data, variables),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=seconds,
+        timeout=PATIENCE,
         check=False,
     )
     return Ended(
-        code=done.returncode, out=done.stdout.decode(errors="replace"), errors=done.stderr.decode(errors="replace")
+        code=done.returncode,
+        out=done.stdout.decode(errors="replace"),
+        errors=done.stderr.decode(errors="replace"),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typist:
+    """The same for many short commands: see ``typist.py``."""
+
+    process: subprocess.Popen[str]
+    desk: Path
+
+    def __call__(self, *words: str, cwd: Path, stdin: bytes = b"", **variables: str) -> Ended:
+        files = [self.desk / name for name in ("stdin", "stdout", "stderr")]
+        files[0].write_bytes(stdin)
+        order = {
+            "words": words,
+            "cwd": str(cwd),
+            "env": settings_for(cwd, None, variables),
+            "files": [str(file) for file in files],
+        }
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        code = self.process.stdout.readline()
+        out, errors = (file.read_text(errors="replace") for file in files[1:])
+        return Ended(code=int(code), out=out, errors=errors)
+
+
+@contextmanager
+def typing(desk: Path) -> Iterator[Typist]:
+    """``desk`` is a directory for what goes in and comes out."""
+    with subprocess.Popen(
+        (sys.executable, "-m", "tests.acceptance.typist"),
+        cwd=ROOT,
+        env=plain_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Typist(process=process, desk=desk)
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def remove(place: Path) -> None:

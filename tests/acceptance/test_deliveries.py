@@ -1,4 +1,5 @@
-"""Issue 2, "must be shown" no. 4: however often a delivery comes, there is one of everything (threats 2, 22)."""
+"""Issue 2, "must be shown" no. 4: however often a delivery comes, there is one of everything (threats 2,
+22)."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.acceptance.support import ISSUE, LABEL, Asked, Service, answer_of, pager, until
+from tests.acceptance.support import ISSUE, LABEL, Asked, Service, answer_of, until, with_files
 from tests.double.faults import Status
 from tests.double.state import Delivery
 
@@ -31,7 +32,7 @@ def creates(asked: Asked) -> list[tuple[str, str]]:
 
 
 def test_twenty_at_once_and_again_after_completion(service: Service) -> None:
-    repository = service.repository("twenty", pager())
+    repository = service.repository("twenty", with_files())
     github = service.github
     number = github.create_issue(repository, *ISSUE, author="bob")
     payload = github.issues_payload(repository, number, "labeled", "alice", LABEL)
@@ -61,14 +62,14 @@ def test_twenty_at_once_and_again_after_completion(service: Service) -> None:
 
 
 def test_a_redelivery_after_a_failed_job_runs_again(service: Service) -> None:
-    repository = service.repository("failing", pager())
+    repository = service.repository("failing", with_files())
     fault = service.github.faults.add("POST", rf"/repos/{repository}/check-runs$", Status(422), times=None)
     asked = service.ask(repository).answered("I could not go on")
     assert "Traceback" not in asked.comment
     assert asked.pulls == []
     assert asked.checks == []
     # The comment is written before the queue knows; until then a redelivery gets the job that is ending.
-    until(lambda: service.state(asked.job) == "failed", "the job is known as failed")
+    until(lambda: service.state(asked.job) == "failed", lambda: "the job to be known as failed")
 
     fault.left = 0
     again = service.github.redeliver(asked.delivery.guid)

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.canaries import Canaries, Needle, Sample, found_in, searched, tokens, watching
+from tests.acceptance.canaries import Canaries, Needle, Sample, found_in, searched, tokens, unpacked
 from tests.acceptance.hostile import Trap, hostile_files
 from tests.acceptance.support import Asked, Service, remove, running_service
-from tests.double.faults import Slow
 from tests.double.server import GitHubDouble
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -39,14 +38,11 @@ def published(asked: Asked) -> str:
     return "\n".join([*map(str, shown), *map(str, sent), history])
 
 
-@pytest.fixture(scope="module")
-def spied(service: Service, host: Trap, canaries: Canaries) -> tuple[Asked, Sample]:
-    """A run of the hostile repository, watched from outside, its clone slow enough to be looked at."""
-    repository = service.repository("spied", hostile_files(host))
-    service.github.faults.add("*", rf"/{repository}\.git/git-upload-pack$", Slow(1.5), times=2)
-    with watching(service.process.pid, [service.data / "runs", service.place / "tmp"]) as sample:
-        asked = service.ask(repository).finished()
-    return asked, sample
+def no_loot(text: str) -> None:
+    """The spy ran, and met nothing that looks like a secret. (Its source is part of the text as well.)"""
+    assert "ENVIRON PATH=" in text, "the spy did not run"
+    assert re.findall(r"FOUND (?!%s).*", text) == []
+    assert re.findall(r".*: GOT \[.*", text) == []
 
 
 @pytest.mark.bubblewrap
@@ -54,10 +50,8 @@ def test_the_sandbox_holds_no_secret(
     spied: tuple[Asked, Sample], service: Service, canaries: Canaries
 ) -> None:
     asked, _ = spied
-    text = service.journals(asked.job)
-    assert "LOOT-BEGIN" in text, "the spy did not run"
-    assert "ENVIRON PATH=" in text
-    assert "FOUND" not in text
+    text = unpacked(service.journals(asked.job))
+    no_loot(text)
     assert found_in(text.encode(), needles_of(canaries, service)) == []
 
 
@@ -67,38 +61,44 @@ def test_nothing_that_is_published_holds_one(
 ) -> None:
     asked, _ = spied
     assert found_in(published(asked).encode(), needles_of(canaries, service)) == []
-    run = service.page(asked.job) + service.page(asked.job, "/journal")
-    assert "test_spy" in run
+    journal = service.page(asked.job, "/journal")
+    assert "LOOT-END" in unpacked(journal)
+    run = service.page(asked.job) + journal + unpacked(journal)
     assert found_in(run.encode(), needles_of(canaries, service)) == []
 
 
 @pytest.mark.bubblewrap
 def test_no_file_holds_one(spied: tuple[Asked, Sample], service: Service, canaries: Canaries) -> None:
-    """Log, journals, database, checkouts, environments, temporary files; and those that existed for a while."""
+    """Log, journals, database, checkouts, environments, temporary files; also those that existed for a
+    while."""
     _, sample = spied
     needles = needles_of(canaries, service)
     assert searched(service.place, needles) == {}
     assert any(path.name.endswith(".sqlite") for path in service.data.iterdir())
-    assert any(path.endswith("repository.git.partial/config") for path, _ in sample.files), "no clone was seen"
+    assert any(path.endswith("repository.git.partial/config") for path, _ in sample.files), (
+        "no clone was seen"
+    )
     assert {path for path, content in sample.files if found_in(content, needles)} == set()
 
 
 @pytest.mark.bubblewrap
 def test_no_process_shows_one(spied: tuple[Asked, Sample], service: Service, canaries: Canaries) -> None:
-    """Nobody's arguments hold any, and no child's environment holds the operator's: git alone is given a token,
-    for one repository, in a variable."""
+    """Nobody's arguments hold any, and no child's environment holds the operator's: git alone is given a
+    token, for one repository, in a variable."""
     _, sample = spied
     needles = needles_of(canaries, service)
     assert any(b"fetch" in line for line in sample.arguments), "no git was seen"
     assert any(b"bwrap" in line or b"runner" in line for line, _ in sample.variables), "no sandbox was seen"
     assert [line for line in sample.arguments if found_in(line, needles)] == []
+    own = Path("/proc", str(service.process.pid), "cmdline").read_bytes()
     told = {
-        (name, line.split(b"\0")[0])
+        (name, line.replace(b"\0", b" ")[:200])
         for line, variables in sample.variables
         for name in found_in(variables, needles)
+        if line != own  # a child that is not yet the program that it is about to be
     }
-    assert {(name, program) for name, program in told if not name.startswith("token")} == set()
-    assert {program for _, program in told if not re.search(rb"git", program)} == set()
+    assert {each for each in told if not each[0].startswith("token")} == set()
+    assert {line for _, line in told if not re.match(rb"(\S*/)?git(-remote-http)? ", line)} == set()
 
 
 @contextmanager
@@ -112,7 +112,9 @@ def inspecting() -> Iterator[dict[str, str]]:
 
     def watch() -> None:
         while not over.wait(0.2):
-            for name in docker("ps", "--all", "--format", "{{.Names}}", "--filter", "name=codeagent-").split():
+            for name in docker(
+                "ps", "--all", "--format", "{{.Names}}", "--filter", "name=codeagent-"
+            ).split():
                 if name not in found and (text := docker("inspect", name)) and json.loads(text):
                     found[name] = text
 
@@ -137,11 +139,10 @@ def test_containers_hold_none(place: Path, canaries: Canaries, host: Trap) -> No
     ):
         asked = service.ask(service.repository("contained", hostile_files(host))).finished()
         needles = needles_of(canaries, service)
-        text = service.journals(asked.job)
+        text = unpacked(service.journals(asked.job))
     assert containers, "no container was seen"
     assert [name for name, inspected in containers.items() if found_in(inspected.encode(), needles)] == []
-    assert "LOOT-BEGIN" in text, "the spy did not run"
-    assert "FOUND" not in text
+    no_loot(text)
     assert found_in(text.encode(), needles) == []
     assert searched(home, needles) == {}
     host.is_untouched()
