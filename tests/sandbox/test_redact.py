@@ -112,7 +112,7 @@ KEY = "\n".join(
         ("AKIAIOSFODNN7EXAMPLE.", f"{MARK}."),
         (
             "https://x-access-token:ghs_" + "Ab1-" * 20 + "@host/a.git",
-            f"https://x-access-token:{MARK}@host/a.git",
+            f"https://{MARK}@host/a.git",
         ),
     ],
 )
