@@ -133,8 +133,8 @@ def _files(directory: Path) -> Iterator[str]:
 
 @dataclass(slots=True, kw_only=True)
 class Sample:
-    """Everything that was seen of other processes and of small files while somebody watched. Secrets are looked
-    for afterwards: tokens are known only then."""
+    """Everything that was seen of other processes and of small files while somebody watched. Secrets are
+    looked for afterwards: tokens are known only then."""
 
     arguments: set[bytes] = field(default_factory=set)
     variables: set[tuple[bytes, bytes]] = field(default_factory=set)  # arguments, environment
@@ -143,8 +143,8 @@ class Sample:
 
 @contextmanager
 def watching(service: int, directories: Iterable[Path]) -> Iterator[Sample]:
-    """Looks at the arguments of every process, at the environment of the service's descendants and at small files
-    below the directories, again and again."""
+    """Looks at the arguments of every process, at the environment of the service's descendants and at small
+    files below the directories, again and again."""
     sample, over, watched = Sample(), threading.Event(), tuple(directories)
 
     def watch() -> None:

@@ -211,7 +211,9 @@ import ctypes, os, re, socket, subprocess, sys, urllib.request
 HOUSE, SECRET, PORT = "@HOUSE@", "@SECRET@", @PORT@
 LOOT = []
 # Written apart, so that this file does not hold what it looks for.
-SHAPES = re.compile(b"gh[sp]" + b"_[A-Za-z0-9._-]{30,}|can" + b"ary-[a-z]+-[0-9a-f]{16}|sk-can" + b"ary[a-z0-9-]+")
+SHAPES = re.compile(
+    b"gh[sp]" + b"_[A-Za-z0-9._-]{30,}|can" + b"ary-[a-z]+-[0-9a-f]{16}|sk-can" + b"ary[a-z0-9-]+"
+)
 
 
 def attempt(name, action):
@@ -300,7 +302,8 @@ def run(where, fill_disk=True, **options):
         attempt(where + " reads the environment of %s" % pid, lambda: read("/proc/%s/environ" % pid))
         attempt(where + " reads the memory of %s" % pid, lambda: memory(pid))
         attempt(where + " traces %s" % pid, lambda: trace(pid))
-        attempt(where + " climbs through the root of %s" % pid, lambda: write("/proc/%s/root%s/root" % (pid, HOUSE)))
+        path = "/proc/%s/root%s/root" % (pid, HOUSE)
+        attempt(where + " climbs through the root of %s" % pid, lambda: write(path))
     attempt(where + " calls the host", lambda: call("127.0.0.1", PORT))
     attempt(where + " calls the host by a proxy", through_proxy)
     attempt(where + " calls the metadata service", lambda: call("169.254.169.254", 80))
@@ -317,7 +320,8 @@ def run(where, fill_disk=True, **options):
 def spied():
     """Everything readable that looks like a secret, and the whole environment."""
     found = ["ENVIRON %s=%s" % item for item in sorted(os.environ.items())]
-    for top in ("/proc", "/etc", "/tmp", "/home", "/root", "/run", "/var", "/srv", "/opt", "/mnt", os.getcwd(), "/env"):
+    tops = "/proc /etc /tmp /home /root /run /var /srv /opt /mnt /env".split()
+    for top in [os.getcwd(), *tops]:
         for folder, folders, names in os.walk(top):
             if folder.count("/") > 6 or re.search("/(task|net|fd|fdinfo|map_files|sys)(/|$)", folder):
                 folders[:] = []

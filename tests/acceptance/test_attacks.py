@@ -1,5 +1,5 @@
-"""Issue 2, "must be shown" no. 6: repositories made to attack the host have no effect outside, and get a clear
-answer (threats 8, 12, 13, 16 to 19)."""
+"""Issue 2, "must be shown" no. 6: repositories made to attack the host have no effect outside, and get a
+clear answer (threats 8, 12, 13, 16 to 19)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Issue 2, "must be shown" no. 7: bad repositories and bad configuration. Each gets one clear answer on its issue;
-nothing is lost and nobody sees a stack trace."""
+"""Issue 2, "must be shown" no. 7: bad repositories and bad configuration. Each gets one clear answer on its
+issue; nothing is lost and nobody sees a stack trace."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.support import ISSUE, Asked, Service, codeagent, with_files
+from tests.acceptance.support import ISSUE, Asked, Service, codeagent, until, with_files
 from tests.checkout.support import PLAIN
 
 pytestmark = [pytest.mark.bubblewrap, pytest.mark.network, pytest.mark.slow]
@@ -24,12 +24,13 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A repository and what its issue is told. ``files`` None: no commit at all."""
+    """A repository and what its issue is told in the end. ``files`` None: no commit at all. ``solved`` None:
+    depends on how fast this machine is."""
 
     name: str
     files: dict[str, str | bytes] | None
     said: tuple[str, ...]
-    solved: bool = False
+    solved: bool | None = False
 
 
 def configured(text: str | bytes) -> dict[str, str | bytes]:
@@ -44,7 +45,7 @@ ROWS = (
     Row("config-garbage", configured(b"\xff\xfe\x00 {{{"), (UNUSABLE, "UTF-8")),
     Row("config-not-yaml", configured("draft: [1, 2\nlabel: }"), (UNUSABLE, "not YAML")),
     Row("config-bomb", configured(BOMB), (UNUSABLE, "aliases")),
-    Row("config-deep", configured("[" * 20_000), (UNUSABLE, "nested too deeply")),
+    Row("config-deep", configured("[" * 8_000), (UNUSABLE, "nested too deeply")),
     Row("config-long", configured("# " + "x" * 70_000), (UNUSABLE, "Shorten it")),
     Row(
         "config-types",
@@ -59,10 +60,12 @@ ROWS = (
     Row("no-commit", None, (UNRUNNABLE, "no commit on its default branch")),
     Row("no-python", {"README.md": "# Nothing\n"}, (UNRUNNABLE, "Only Python repositories")),
     Row("no-tests", with_files(WITHOUT_TESTS), (UNRUNNABLE,)),
+    # Nothing is compiled in it, so its tests can be run without the build that fails or never ends.
     Row(
-        "broken-build",
+        "broken-setup",
         with_files({"pyproject.toml": BROKEN, "setup.py": "raise SystemExit('no compiler here')\n"}),
-        (UNRUNNABLE, "no compiler here"),
+        ("opened a pull request",),
+        solved=True,
     ),
     Row(
         "endless-build",
@@ -70,10 +73,16 @@ ROWS = (
             {
                 "pyproject.toml": BROKEN,
                 "setup.py": "import time\ntime.sleep(10_000)\n",
-                CONFIG: "budget: {seconds: 15}\n",
+                CONFIG: "budget: {seconds: 10}\n",
             }
         ),
-        (UNRUNNABLE,),
+        (),
+        solved=None,
+    ),
+    Row(
+        "impossible-dependency",
+        with_files({"pyproject.toml": None, "requirements.txt": "six==99999\n"}),
+        (UNRUNNABLE, "six"),
     ),
     Row(
         "endless-test",
@@ -81,6 +90,7 @@ ROWS = (
             {"tests/test_endless.py": ENDLESS, CONFIG: "limits: {seconds: 1}\nbudget: {seconds: 60}\n"}
         ),
         (),
+        solved=None,
     ),
     Row(
         "broken-import",
@@ -119,7 +129,9 @@ def test_one_clear_answer(row: Row, asked: dict[str, Asked], service: Service) -
     assert "Traceback (most recent call last)" not in mine.comment
     assert "internal error" not in mine.comment
     assert str(service.place) not in mine.comment
-    assert [len(mine.comments), len(mine.pulls)] == [1, int(row.solved)]
+    assert len(mine.comments) == 1
+    if row.solved is not None:
+        assert len(mine.pulls) == int(row.solved)
     assert mine.job in service.page(mine.job)
 
 
@@ -133,12 +145,10 @@ def test_a_repository_cannot_loosen(asked: dict[str, Asked], service: Service) -
 
 def test_nothing_was_swallowed(asked: dict[str, Asked], service: Service) -> None:
     """None of it broke the service: no attempt failed, and every job came to an end that is written down."""
-    for mine in asked.values():
-        for _ in range(600):
-            if service.state(mine.job) == "done":
-                break
-        assert service.state(mine.job) in {"done", "running"}
-    assert "broke" not in service.logged()
+    for name, mine in asked.items():
+        until(lambda: service.state(mine.job) not in {"queued", "running"}, lambda: f"the end of {name}")  # noqa: B023
+        assert service.state(mine.job) == "done", name
+    assert "job broke" not in service.logged()
 
 
 def test_a_hundred_thousand_files(place: Path, service: Service) -> None:

@@ -1,5 +1,5 @@
-"""Issue 2, "must be shown" no. 5: the operator's secrets and GitHub's tokens stay where they belong (threats 8, 10,
-11). A repository's code looks for them from inside while the test looks at everything outside."""
+"""Issue 2, "must be shown" no. 5: the operator's secrets and GitHub's tokens stay where they belong (threats 8,
+10, 11). A repository's code looks for them from inside while the test looks at everything outside."""
 
 from __future__ import annotations
 

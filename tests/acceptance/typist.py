@@ -38,7 +38,7 @@ def main() -> None:
                 code = 0
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else 1
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - shown as Python shows it
                 sys.excepthook(*sys.exc_info())
                 code = 1
             sys.stdout.flush()
