@@ -61,7 +61,7 @@ def test_code_that_attacks_gets_nowhere(spied: tuple[Asked, Sample], service: Se
     attacking, _ = spied
     answered_clearly(attacking)
     assert len(attacking.pulls) == 1, attacking.comment
-    text = unpacked(service.journals(attacking.job))
+    text = unpacked(service.journals(attacking.job)).replace("\\n", "\n")
     loot = re.findall(r"conftest [^\n]*: (?:GOT|refused)[^\n]*", text)
     assert len(set(loot)) > 15, "the attacks did not run"
     assert {

@@ -1,5 +1,5 @@
-"""Issue 2, "must be shown" no. 5: the operator's secrets and GitHub's tokens stay where they belong (threats 8,
-10, 11). A repository's code looks for them from inside while the test looks at everything outside."""
+"""Issue 2, "must be shown" no. 5: the operator's secrets and GitHub's tokens stay where they belong (threats
+8, 10, 11). A repository's code looks for them from inside while the test looks at everything outside."""
 
 from __future__ import annotations
 
@@ -131,7 +131,12 @@ def inspecting() -> Iterator[dict[str, str]]:
 def test_containers_hold_none(place: Path, canaries: Canaries, host: Trap) -> None:
     home = place / "docker"
     home.mkdir()
-    variables = {**canaries.variables, "CODEAGENT_SANDBOX": "docker", "CODEAGENT_BUDGET__SECONDS": "150"}
+    variables = {
+        **canaries.variables,
+        "CODEAGENT_SANDBOX": "docker",
+        "CODEAGENT_LIMITS__DISK_MIB": "96",
+        "CODEAGENT_BUDGET__SECONDS": "150",
+    }
     with (
         GitHubDouble(place / "github-docker") as github,
         running_service(home, github, variables, webhook_secret=canaries.webhook_secret) as service,
@@ -142,6 +147,7 @@ def test_containers_hold_none(place: Path, canaries: Canaries, host: Trap) -> No
         text = unpacked(service.journals(asked.job))
     assert containers, "no container was seen"
     assert [name for name, inspected in containers.items() if found_in(inspected.encode(), needles)] == []
+    assert len(asked.pulls) == 1, asked.comment
     no_loot(text)
     assert found_in(text.encode(), needles) == []
     assert searched(home, needles) == {}
