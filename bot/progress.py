@@ -21,9 +21,9 @@ log = structlog.get_logger("bot.progress")
 class LiveProgress:
     """An ``agent.protocols.Progress`` that hands on what is worth an edit. May be called from any thread.
 
-    The edits are made by a thread of its own, for GitHub wants a second between two of them: made in the run's
-    thread they were a third of a short run. What comes while an edit is under way replaces what waits. Once
-    the context is left nothing is edited any more, so that the answer is never overwritten.
+    The edits are made by a thread of its own, for GitHub wants a second between two of them: made in the
+    run's thread they were a third of a short run. What comes while an edit is under way replaces what waits.
+    Once the context is left nothing is edited any more, so that the answer is never overwritten.
     """
 
     def __init__(
