@@ -20,6 +20,7 @@ from agent.types import (
 )
 
 DEEPEST = 5  # nodes from the root: tests, outline, and three edits on top of each other
+PROMISING = -2.0  # a score below which getting further is more likely luck than half of a repair
 ENOUGH_TESTS = 3  # files; each reproduces the issue by itself
 PROTECTED = (".github/", ".gitlab/", ".circleci/", ".git/")
 PROTECTED_NAMES = frozenset({"CODEOWNERS", "codeagent.yml", "conftest.py", "action.yml"})
@@ -56,7 +57,7 @@ class BuiltinDecision:
             return Decision(
                 use=False, reason=f"{len(results.regressions)} tests that passed on base fail now"
             )
-        return _progress(view, before, results)
+        return _progress(view, before, results, transition.plan.action.score)
 
 
 def _against_edit(state: State, edit: EditLines | WriteFile) -> str:
@@ -95,7 +96,7 @@ def _reproduction(before: State, after: State, results: Results) -> Decision:
     return Decision(use=True, reason=f"the issue is reproduced: {results.remark or 'the test fails on base'}")
 
 
-def _progress(view: View, before: State, results: Results) -> Decision:
+def _progress(view: View, before: State, results: Results, score: float) -> Decision:
     if before.results is None:
         return Decision(use=False, reason="there is nothing to compare with")
     if view.depth > DEEPEST:
@@ -105,7 +106,7 @@ def _progress(view: View, before: State, results: Results) -> Decision:
     old, new = before.results.score, results.score
     if new > old:
         return Decision(use=True, reason=f"better than before: {new:.0%} of the tests pass, not {old:.0%}")
-    if new == old and _further(view, before.results, results):
+    if new == old and score >= PROMISING and _further(view, before.results, results):
         return Decision(use=True, reason="the failing test gets further than before")
     return Decision(use=False, reason="no better than before")
 

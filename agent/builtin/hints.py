@@ -23,6 +23,8 @@ WANTED = re.compile(
 )
 EXCEPTION = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit)|StopIteration)\b")
 
+UNMATCHED = re.compile(r"does not match|did not match")
+MESSAGE = re.compile(r"(?:match\s*=\s*r?|Regex\(\s*\w+,\s*r?)(['\"])([^'\"\n]{3,200})\1")
 REFUSED = re.compile(r"(?:raises|assertRaises|assertRaisesRegex)\(\s*(?:\w+\.)?([A-Z]\w*)")
 
 
@@ -37,6 +39,18 @@ class Hints:
     literals: tuple[str, ...] = ()
     exceptions: tuple[str, ...] = ()
     changes: Mapping[str, float] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()  # literals in the lines of the test that lead to the failure
+    refusal: str = ""  # the message of the exception that the test wants
+    said: str = ""  # issue and failures as one text
+
+    def names(self, name: str) -> bool:
+        """Whether issue or failures speak of this name; a single letter may be a word of its own."""
+        if len(name) > 1:
+            return re.search(rf"\b{re.escape(name)}\b", self.said) is not None
+        return (
+            re.search(rf"[`'\"(]{re.escape(name)} |`{re.escape(name)}`|\b{re.escape(name)} =", self.said)
+            is not None
+        )
 
     @property
     def kinds(self) -> frozenset[FailureKind]:
@@ -61,20 +75,41 @@ def hints_of(context: Context, state: State, code: CodeBase) -> Hints:
         literals=_distinct([*expected, *LITERAL.findall(text)]),
         exceptions=_distinct([*named, *EXCEPTION.findall(text), *EXCEPTION.findall(tests[:20_000])]),
         changes=_changes(failures),
+        inputs=_distinct(v for f in failures for v in LITERAL.findall(_asserted(f, state))),
+        refusal=_refusal(failures, state),
+        said="\n".join([text, *(failure.message for failure in failures)]),
     )
 
 
 def _with_refusals(failures: tuple[Failure, ...], state: State) -> tuple[Failure, ...]:
-    """A crash where the test wants another exception is also a refusal that is missing."""
-    lines = {test.path: test.content.splitlines() for test in state.tests}
+    """A crash where the test wants another exception, or another message, is a refusal that is missing."""
     found = list(failures)
     for failure in failures:
-        frame = failure.test_frames[-1] if failure.test_frames and failure.crashed else None
-        near = "\n".join(lines.get(frame.path, [])[max(0, frame.line - 4) : frame.line]) if frame else ""
-        wanted = REFUSED.findall(near)
-        if wanted and wanted[-1] != failure.exception:
+        wanted = REFUSED.findall(_asserted(failure, state))
+        mismatch = failure.exception == "AssertionError" and bool(UNMATCHED.search(failure.message))
+        other = bool(wanted) and (mismatch or (failure.crashed and wanted[-1] != failure.exception))
+        if other and failure.kind is not FailureKind.NOT_RAISED:
             found.append(replace(failure, kind=FailureKind.NOT_RAISED, exception=wanted[-1]))
     return tuple(found)
+
+
+def _asserted(failure: Failure, state: State) -> str:
+    """The lines of the test around where it failed: a call may begin before, or go on after."""
+    frame = failure.test_frames[-1] if failure.test_frames else None
+    texts = (test.content for test in state.tests if frame is not None and test.path == frame.path)
+    lines = next(texts, "").splitlines()
+    return "\n".join(lines[max(0, frame.line - 4) : frame.line + 3]) if frame is not None else ""
+
+
+def _refusal(failures: tuple[Failure, ...], state: State) -> str:
+    """A message that the test states word by word."""
+    for failure in failures:
+        if failure.kind is FailureKind.NOT_RAISED:
+            for quote, text in MESSAGE.findall(_asserted(failure, state)):
+                plain = literal(f"{quote}{text}{quote}")
+                if isinstance(plain, str) and not re.search(r"[\\^$*+?\[\]{}|]", plain):
+                    return plain
+    return ""
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

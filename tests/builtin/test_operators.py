@@ -93,7 +93,7 @@ ROWS = [
     ("arguments", "return g(a, b)", "return g(a)", None),
     ("guards", "return a.upper()", "if a is None:\n    return None\nreturn a.upper()", NONE),
     ("guards", "return items[0]", "if not items:\n    return None\nreturn items[0]", EMPTY),
-    ("guards", "return a", "if a < 0:\n    raise ValueError('invalid value')\nreturn a", SILENT),
+    ("guards", "return a", "if a < 0:\n    raise ValueError('a must be at least 0')\nreturn a", SILENT),
     ("conditions", "if a:\n    return b", "if a and b:\n    return b", None),
     ("conditions", "if a and b:\n    return b", "if a or b:\n    return b", None),
     ("conditions", "if a or b:\n    return b", "if a:\n    return b", None),

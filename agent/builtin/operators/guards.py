@@ -9,17 +9,21 @@ from collections.abc import Iterator
 from agent.builtin.operators.base import Idea, Site
 from agent.builtin.operators.conditions import failing_atoms
 from agent.builtin.operators.results import COMPARISONS, early_returns
-from agent.builtin.operators.syntax import expression, negated
+from agent.builtin.operators.syntax import abstract, expression, negated
 from agent.builtin.vocabulary import BUILTIN_TYPES
 from agent.localize.failure import Failure, FailureKind
 
 NAME = "guards"
 
 Question = tuple[str, float]  # a condition under which the function should not go on, and its prior
+COUNTING = frozenset({"range", "islice", "abs", "round", "int", "float", "repeat", "pow"})
+HOLDING = frozenset(
+    {"iter", "list", "tuple", "set", "dict", "len", "sorted", "enumerate", "zip", "map", "sum", "any", "all"}
+)
 NO_ATTRIBUTE = re.compile(r"'(?P<owner>\w+)' object has no attribute '(?P<name>\w+)'")
 WORDS = {
-    "negativ": "< 0", "below": "< 0", "les": "< 0", "minu": "< 0", "zero": "== 0", "0": "== 0",
-    "empty": "not ", "blank": "not ", "nothing": "not ", "miss": "is None",
+    "negative": "< 0", "negativ": "< 0", "below": "< 0", "les": "< 0", "minu": "< 0",
+    "zero": "== 0", "0": "== 0", "empty": "not ", "blank": "not ", "nothing": "not ", "miss": "is None",
 }  # fmt: skip
 LITERALS = {
     "None": "is None",
@@ -129,7 +133,8 @@ def _for_crash(site: Site, failure: Failure) -> Iterator[Idea]:
 
 def _stated(site: Site, sign: str) -> float:
     """How plainly issue and test speak of such a value."""
-    words, literals = set(site.hints.issue.words), site.hints.literals
+    words = set(site.hints.issue.words)
+    literals = (*site.hints.literals, *site.hints.inputs)
     spoken = any(WORDS.get(word) == sign for word in words)
     given = any(LITERALS.get(text) == sign or (sign == "< 0" and text.startswith("-")) for text in literals)
     return 1.0 if spoken and given else 0.8 if spoken or given else 0.3
@@ -147,19 +152,59 @@ def own_attributes(site: Site) -> list[str]:
     return list(found)[:4]
 
 
+def _optional(site: Site) -> frozenset[str]:
+    """Parameters that may be None: by default, or because the function asks."""
+    args = site.function.node.args if site.function else None
+    plain = [*args.posonlyargs, *args.args] if args else []
+    pairs = zip(plain[::-1], args.defaults[::-1] if args else [], strict=False)
+    found = {arg.arg for arg, value in pairs if isinstance(value, ast.Constant) and value.value is None}
+    for node in site.own_nodes:
+        match node:
+            case ast.Compare(left=ast.Name(id=name), comparators=[ast.Constant(value=None)]):
+                found.add(name)
+    return frozenset(found)
+
+
 def _value_questions(site: Site) -> Iterator[Question]:
+    optional = _optional(site)
     for index, name in enumerate(site.parameters[:4]):
-        for question, sign in (
-            (f"{name} < 0", "< 0"),
-            (f"not {name}", "not "),
-            (f"{name} == 0", "== 0"),
-            (f"{name} is None", "is None"),
+        spoken_of = (1.0 if site.hints.names(name) else 0.6) * (1.0 - 0.12 * index)
+        number, collection = uses(site, name)
+        below = f"{name} is not None and {name} < 0" if name in optional else f"{name} < 0"
+        for question, sign, fits in (
+            (below, "< 0", 0.15 if collection else 1.0),
+            (f"not {name}", "not ", 0.4 if number else 1.0),
+            (f"{name} == 0", "== 0", 0.15 if collection else 0.8),
+            (f"{name} is None", "is None", 0.9),
         ):
-            yield question, _stated(site, sign) * (1.0 - 0.15 * index)
-        yield f"{name} <= 0", 0.5 * _stated(site, "< 0")
+            yield question, _stated(site, sign) * spoken_of * fits
+        yield f"{name} <= 0", 0.5 * _stated(site, "< 0") * spoken_of * (0.15 if collection else 1.0)
     for name in own_attributes(site):
         yield f"not {name}", 0.5 * _stated(site, "not ")
         yield f"{name} is None", 0.4 * _stated(site, "is None")
+
+
+def uses(site: Site, name: str) -> tuple[bool, bool]:
+    """Whether the function uses a value as a number, and whether as something that holds others."""
+    number, collection = False, False
+    for node in site.own_nodes:
+        match node:
+            case ast.Call(func=ast.Name(id=called), args=args) if _is_among(name, args):
+                number |= called in COUNTING
+                collection |= called in HOLDING
+            case ast.BinOp(left=left, op=op, right=right) if _is_among(name, [left, right]):
+                number |= not isinstance(op, ast.Add | ast.Mod | ast.Mult)
+            case ast.Compare(left=left, ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()]):
+                number |= _is_among(name, [left, *node.comparators])
+            case ast.Slice(lower=lower, upper=upper):
+                number |= _is_among(name, [part for part in (lower, upper) if part is not None])
+            case ast.For(iter=values) | ast.comprehension(iter=values) | ast.Subscript(value=values):
+                collection |= _is_among(name, [values])
+    return number, collection and not number
+
+
+def _is_among(name: str, nodes: list[ast.expr]) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == name for node in nodes)
 
 
 def _for_value(site: Site) -> Iterator[Idea]:
@@ -220,11 +265,11 @@ def _normal_forms(site: Site, name: str) -> Iterator[Question]:
 def _refusals(site: Site) -> Iterator[Idea]:
     for failure in site.hints.failures:
         if failure.kind is FailureKind.NOT_RAISED:
-            raised = _raise_text(site, failure.exception)
             for question, prior in _value_questions(site):
-                yield from _guarded(site, question, raised, prior)
+                yield from _guarded(site, question, _raise_text(site, failure.exception, question), prior)
             for name, note in _annotated(site):
-                yield from _guarded(site, f"not isinstance({name}, {note})", raised, 0.4)
+                question = f"not isinstance({name}, {note})"
+                yield from _guarded(site, question, _raise_text(site, failure.exception, question), 0.4)
 
 
 def _last_resort(site: Site) -> Iterator[Idea]:
@@ -243,17 +288,43 @@ def _last_resort(site: Site) -> Iterator[Idea]:
             yield from site.insert_after(first, lines, 0.4, f"otherwise `{raised}`")
 
 
-def _raise_text(site: Site, exception: str) -> str:
-    """As the function, else the file, raises this exception; else with a plain message."""
-    for nodes in (site.own_nodes, ast.walk(site.file.tree)):
-        for node in nodes:
-            match node:
-                case ast.Raise(
-                    exc=ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str() as text)])
-                ):
-                    if name == exception:
-                        return f"raise {name}({text!r})"
-    return f'raise {exception}("invalid value")'
+def _raise_text(site: Site, exception: str, question: str = "") -> str:
+    """With the message that the test or the issue asks for, else that of a like check in the file."""
+    message = site.hints.refusal or _like_message(site, exception, question) or _message(question)
+    return f"raise {exception}({message!r})"
+
+
+def _like_message(site: Site, exception: str, question: str) -> str:
+    asked = expression(question) if question else None
+    for node in ast.walk(site.file.tree) if asked is not None else ():
+        match node:
+            case ast.If(
+                test=test,
+                body=[
+                    ast.Raise(exc=ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str() as text)]))
+                ],
+            ):
+                if name == exception and asked is not None and abstract(test) == abstract(asked):
+                    return text
+    return ""
+
+
+def _message(question: str) -> str:
+    asked = expression(question) if question else None
+    match asked:
+        case ast.BoolOp(values=[*_, ast.Compare() as last]):
+            return _message(ast.unparse(last))
+        case ast.Compare(left=left, ops=[ast.Lt()], comparators=[limit]):
+            return f"{ast.unparse(left)} must be at least {ast.unparse(limit)}"
+        case ast.Compare(left=left, ops=[ast.LtE()], comparators=[limit]):
+            return f"{ast.unparse(left)} must be greater than {ast.unparse(limit)}"
+        case ast.Compare(left=left, ops=[ast.Is() | ast.Eq()], comparators=[value]):
+            return f"{ast.unparse(left)} must not be {ast.unparse(value)}"
+        case ast.UnaryOp(operand=ast.Name(id=name)):
+            return f"{name} must not be empty"
+        case ast.UnaryOp(operand=ast.Call(args=[value, kind])):
+            return f"{ast.unparse(value)} must be of type {ast.unparse(kind)}"
+    return "invalid value"
 
 
 def _annotated(site: Site) -> Iterator[tuple[str, str]]:
