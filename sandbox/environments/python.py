@@ -44,7 +44,8 @@ _NOT_FOR_TESTS = frozenset((
     "prek", "pydocstyle", "pydoctor", "pylint", "pyright", "ruff", "sphinx", "sphinx-autobuild",
     "sphinx-autodoc-typehints", "sphinx-copybutton", "sphinx-rtd-theme", "towncrier", "tox",
     "tox-gh-actions", "twine", "vulture", "wheel", "yapf", "mkdocs", "mkdocs-material", "ipython",
-    "jupyter", "notebook", "types-setuptools",
+    "jupyter", "notebook", "types-setuptools", "pytest-black", "pytest-checkdocs", "pytest-enabler",
+    "pytest-flake8", "pytest-isort", "pytest-mypy", "pytest-mypy-testing", "pytest-pylint", "pytest-ruff",
 ))  # fmt: skip
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 

@@ -31,6 +31,6 @@ def request(values: Mapping[str, object]) -> bytes:
 
 def case_seconds(wanted: float, limits: Limits | None, *, coverage: bool) -> float:
     """One case may not take so long that the run ends before it can be reported. Coverage makes a loop
-    several times as slow (more-itertools' test_primes: 14 s became 70)."""
+    several times as slow."""
     wanted *= 4 if coverage else 1
     return wanted if limits is None else min(wanted, max(1.0, limits.seconds * 0.6))

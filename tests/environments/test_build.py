@@ -1,4 +1,5 @@
-"""Carrying out a recipe, with a sandbox whose answers are written down: what is tried, in which order, what is kept."""
+"""Carrying out a recipe, with a sandbox whose answers are written down: what is tried, in which order, what
+is kept."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ class World:
         self.survey, self.broken, self.says = survey, broken, says
         self.python, self.pytest_status = "3.11.7", 5
 
-    def __call__(self, command: Command, overlay: Overlay) -> Completed:
+    def __call__(self, command: Command, overlay: Overlay) -> Completed:  # noqa: ARG002
         words = command.argv
         if words[1] == "-c":
             return completed(out=self.python)

@@ -1,10 +1,11 @@
-"""Tiny repositories, and an environment for them made without a network: the test tools that run these very tests."""
+"""Tiny repositories, and an environment for them made without a network: the test tools that run these very
+tests."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Bench:
 
     tree: Path
     environment: Environment
-    limits: Limits = Limits(seconds=60)
+    limits: Limits = field(default_factory=lambda: Limits(seconds=60))
 
     def suite(self, *command: str) -> Suite:
         found = detect_suite(self.tree, self.environment, command)

@@ -24,8 +24,8 @@ def environment(*tools: str) -> Environment:
     [
         ({"tests/test_a.py": ""}, ("pytest",), PytestSuite),
         ({"pkg/a_test.py": ""}, ("pytest",), PytestSuite),
-        ({"checks/check_a.py": "", "pytest.ini": "[pytest]\npython_files = check_*.py"}, ("pytest",), PytestSuite),
-        ({"pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--doctest-modules'"}, ("pytest",), PytestSuite),
+        ({"a/check_a.py": "", "pytest.ini": "[pytest]\npython_files = check_*.py"}, ("pytest",), PytestSuite),
+        ({"pyproject.toml": "[tool.pytest.ini_options]\naddopts = '-v'"}, ("pytest",), PytestSuite),
         ({"tests/test_a.py": CASES}, ("pytest",), PytestSuite),
         ({"tests/test_a.py": CASES}, (), UnittestSuite),
         ({"tests/test_a.py": "def test(): ..."}, (), NoSuite),

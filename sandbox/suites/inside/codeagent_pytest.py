@@ -2,8 +2,9 @@
 coverage.
 
 It also takes back what a repository's default options may ask for and a measured run cannot have: parallel
-workers, a random order, stopping at the first failure, coverage of its own, a debugger. That is done on the
-parsed options, as a flag for a plugin that happens to be switched off would be a usage error.
+workers, a random order, stopping at the first failure, coverage of its own, a debugger, linters posing as
+tests. That is done on the parsed options, as a flag for a plugin that happens to be switched off would be a
+usage error.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _OPTIONS = {
     "numprocesses": None, "dist": "no", "tx": [], "looponfail": False, "forked": False,
     "no_cov": True, "cov_source": [],
     "randomly_reorganize": False, "randomly_seed": 0, "hypothesis_seed": "0", "benchmark_disable": True,
+    "black": False, "flake8": False, "isort": False, "mypy": False, "pylint": False, "ruff": False,
 }  # fmt: skip
 
 
