@@ -92,8 +92,8 @@ class Feedback(Protocol):
 class Executor(Protocol):
     """Applies plans and measures states in the sandbox (C7, U19).
 
-    ``apply`` is cheap and pure: it raises :class:`agent.errors.EditDoesNotApply`. ``measure`` is dear: states of
-    one call may be measured in parallel, the answer keeps their order and does not depend on it.
+    ``apply`` is cheap and pure: it raises :class:`agent.errors.EditDoesNotApply`. ``measure`` is dear:
+    states of one call may be measured in parallel, the answer keeps their order and does not depend on it.
     """
 
     def apply(self, state: State, plan: Plan) -> State: ...

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,7 +77,7 @@ CAPABILITIES: dict[str, Callable[[], str]] = {
 
 
 @pytest.fixture(autouse=True)
-def _capabilities(request: pytest.FixtureRequest) -> Iterator[None]:
+def _capabilities(request: pytest.FixtureRequest) -> None:
     for name, missing in CAPABILITIES.items():
         if request.node.get_closest_marker(name) is None:
             continue
@@ -85,4 +85,3 @@ def _capabilities(request: pytest.FixtureRequest) -> Iterator[None]:
             if NO_SKIP:
                 pytest.fail(f"nothing may be skipped in this mode: {reason}")
             pytest.skip(reason)
-    yield
