@@ -305,8 +305,16 @@ def _like_message(site: Site, exception: str, question: str) -> str:
                 ],
             ):
                 if name == exception and asked is not None and abstract(test) == abstract(asked):
-                    return text
+                    return _renamed(text, test, asked)
     return ""
+
+
+def _renamed(text: str, test: ast.expr, asked: ast.expr) -> str:
+    """The message with the names of the other check replaced by those of this one."""
+    theirs = [node.id for node in ast.walk(test) if isinstance(node, ast.Name)]
+    ours = [node.id for node in ast.walk(asked) if isinstance(node, ast.Name)]
+    names = dict(zip(theirs, ours, strict=False))
+    return re.sub(r"[A-Za-z_]\w*", lambda match: names.get(match[0], match[0]), text)
 
 
 def _message(question: str) -> str:
