@@ -69,6 +69,11 @@ class LiveProgress:
                 self._waiting = (phase, ", ".join(part for part in (count, detail) if part))
                 self._changed.notify()
 
+    @property
+    def over(self) -> bool:
+        """Whether the context was left, or is about to be: then nothing more is begun."""
+        return self._over
+
     def _is_due(self, phase: str) -> bool:
         now = self._clock()
         if now - self._last < (self._same_phase if phase == self._phase else self._new_phase):
@@ -79,7 +84,7 @@ class LiveProgress:
     def _edit(self) -> None:
         while (news := self._next()) is not None:
             for show in self._shows:
-                if self._over:
+                if self.over:
                     return
                 try:
                     show(*news)

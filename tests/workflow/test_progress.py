@@ -44,15 +44,24 @@ def test_a_slow_edit_holds_nobody_up_and_the_latest_news_come_next() -> None:
 
 def test_what_waits_is_not_shown_once_the_run_is_over() -> None:
     edits = Edits()
+    leaving = threading.Event()
     progress = LiveProgress((edits.comment, edits.comment), edits.clock)
-    with progress:
-        progress("source", "reading")
-        assert edits.under_way.acquire(timeout=30)
-        edits.now += 10
-        progress("search", "now")
-        threading.Timer(
-            0.2, edits.gate.release, (9,)
-        ).start()  # while the context waits for the edit under way
+
+    def leave() -> None:
+        with progress:
+            progress("source", "reading")
+            assert edits.under_way.acquire(timeout=30)
+            edits.now += 10
+            progress("search", "now")
+        leaving.set()
+
+    run = threading.Thread(target=leave)
+    run.start()
+    while not progress.over:
+        run.join(0.01)
+    assert not leaving.is_set()  # the edit under way is waited for
+    edits.gate.release(9)
+    run.join(30)
     assert edits.seen == ["source reading"]
     progress("proof", "too late")
     assert edits.seen == ["source reading"]
