@@ -166,7 +166,7 @@ class DockerSandboxes:
                     labels={OWNER_LABEL: str(Owner.current())},
                     user=f"{self._uid}:{self._uid}",
                     mounts=mounts(spec, way),
-                    **walls(spec),
+                    **walls(spec, self._uid),
                 )
                 undo.callback(_remove, container)
                 inside = _Inside(container, self._client)
@@ -179,13 +179,14 @@ class DockerSandboxes:
             return inside
 
 
-def walls(spec: SandboxSpec) -> dict[str, Any]:
+def walls(spec: SandboxSpec, uid: int = boot.UID) -> dict[str, Any]:
     """What keeps a container in: the same for every one of them but for the numbers."""
     limits = spec.limits
     # Each tmpfs may fill up to the disk limit; all together are held by the memory limit, for they are
     # memory.
     memory = (limits.memory_mib + limits.disk_mib) << 20
-    tmpfs = f"rw,exec,nosuid,nodev,mode=0777,size={limits.disk_mib}m"
+    # Where an image has a directory of that name already its mode counts, not ours: the user has to own it.
+    tmpfs = f"rw,exec,nosuid,nodev,mode=0777,uid={uid},gid={uid},size={limits.disk_mib}m"
     return {
         "command": [],
         "working_dir": "/",
