@@ -99,6 +99,7 @@ def repair(
         limits=services.limits,
         build_seconds=settings.budget.max_seconds,
         test_command=task.test_command,
+        repository=task.repository,
     )
     run = _Run(settings=settings, services=services, journal=journal, progress=progress, cancelled=cancelled)
     outcome = run.outcome(tree, bench)

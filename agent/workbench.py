@@ -53,11 +53,14 @@ class RepositoryWorkbench:
         limits: Limits,
         build_seconds: float = BUILD.seconds,
         test_command: tuple[str, ...] = (),
+        repository: str = "",
         label: str = "run",
     ) -> None:
-        """``build_seconds`` caps each command of a build: a run's cap holds for what a build script does."""
+        """``build_seconds`` caps each command of a build: a run's cap holds for what a build script does.
+        Environments are shared among the trees of one ``repository``, not between repositories."""
         self._tree = tree
         self._test_command = test_command
+        self._repository = repository
         self._sandboxes = sandboxes
         self._cache = cache
         self._limits = limits
@@ -75,6 +78,7 @@ class RepositoryWorkbench:
             self._cache,
             progress=progress,
             limits=self._build_limits,
+            owner=self._repository,
         )
 
     def suite(self, environment: Environment) -> Detected:

@@ -25,11 +25,12 @@ def build(
     *,
     progress: Progress = quiet,
     limits: Limits = LIMITS,
+    owner: str = "",
 ) -> Environment | BuildFailed:
     """The environment of a recipe, from the cache when it was built before. Processes that want the same
     one wait for the first; what was built half is never seen. Raises :class:`sandbox.SandboxError` when the
-    sandbox fails."""
-    key = store.key_of(recipe, sandboxes)
+    sandbox fails. Nobody but trees of the same ``owner`` is given it."""
+    key = store.key_of(recipe, sandboxes, owner)
     with store.locked(cache, key):
         prepared = store.load(cache, key)
         if prepared is not None:

@@ -38,9 +38,12 @@ def builder() -> str:
     return digest.hexdigest()
 
 
-def key_of(recipe: Recipe, sandboxes: Sandboxes) -> str:
+def key_of(recipe: Recipe, sandboxes: Sandboxes, owner: str = "") -> str:
+    """``owner`` is who may put code into the build: what setup.py imports or conftest.py does is no part of
+    the recipe, and would otherwise end up in the environment of whoever declares the same."""
     body = json.dumps(
-        [builder(), sandboxes.name, sandboxes.identity, sandboxes.python, asdict(recipe)], sort_keys=True
+        [builder(), sandboxes.name, sandboxes.identity, sandboxes.python, owner, asdict(recipe)],
+        sort_keys=True,
     )
     return hashlib.sha256(body.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 

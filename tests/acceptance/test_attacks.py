@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.environments import Recipe, detect
+from sandbox.environments.cache import key_of
+from sandbox.select import choose
 from tests.acceptance.canaries import Sample, unpacked
 from tests.acceptance.hostile import (
     Trap,
@@ -68,8 +71,20 @@ def test_code_that_attacks_gets_nowhere(spied: tuple[Asked, Sample], service: Se
         line for line in loot if ": GOT" in line and any(words in line for words in GOES_NOWHERE)
     } == set()
     assert {line for line in loot if "changes the" in line and ": GOT" in line} == set()
-    assert list((service.data / "environments").rglob("owned*")) == []
     host.is_untouched()
+
+
+def test_what_a_build_leaves_is_its_own_repositorys(place: Path) -> None:
+    """A build runs code of the repository that is no part of its recipe, and may write into the environment:
+    nobody else who declares the same may be given that."""
+    tree = place / "declares-the-same"
+    tree.mkdir()
+    (tree / "test_a.py").write_text("def test_a():\n    pass\n")
+    recipe = detect(tree)
+    assert isinstance(recipe, Recipe)
+    sandboxes = choose("bubblewrap", image="")
+    keys = {key_of(recipe, sandboxes, owner) for owner in ("acme/one", "acme/two", "acme/one")}
+    assert len(keys) == 2
 
 
 @pytest.mark.parametrize("name", ["forged-outcomes", "forged-report"])
