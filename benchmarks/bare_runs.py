@@ -23,10 +23,10 @@ from typing import Self
 
 from agent.codec import decode
 from agent.journal import ReplayJournal, key_of
-from agent.protocols import JsonObject
-from agent.run import Services, repair
+from agent.protocols import JsonObject, Progress
+from agent.run import Services, repair, silent
 from agent.types import Task
-from agent.workbench import RepositoryWorkbench
+from agent.workbench import Detected, Prepared, RepositoryWorkbench, Workbench
 from sandbox import EMPTY, Command, Completed, Limits, Overlay, Sandbox, SandboxSpec
 from sandbox.environments import Environment
 
@@ -90,15 +90,18 @@ class Heard:
     environment: Environment
 
 
-def listen(journal: Path, tree: Path, services: Services) -> Heard:
-    """Replay a finished run and note its commands. Raises agent.errors.JournalDiverged when its code has
-    changed since."""
+def listen(journal: Path, tree: Path, services: Services, workbench: Workbench | None = None) -> Heard:
+    """Replay a finished run and note its commands. ``workbench``: the one that the run had, if it was not the
+    usual one. Raises agent.errors.JournalDiverged when the program has changed since."""
     replayed = ReplayJournal(journal)
     listener = _Listener(replayed)
     task = decode(Task, replayed.header.task)
-    bench = _Bench(tree, services, listener)
+    bench = _Bench(
+        workbench or RepositoryWorkbench(tree, services.sandboxes, services.cache, limits=services.limits),
+        listener,
+    )
     repair(task, tree, services, listener, workbench=bench)
-    environment = bench.prepare(lambda *_args, **_more: None)
+    environment = bench.prepare(silent)
     assert isinstance(environment, Environment), "a run that measured something had an environment"
     return Heard(runs=tuple(listener.heard), environment=environment)
 
@@ -208,10 +211,18 @@ class _Ear:
         self.close()
 
 
-class _Bench(RepositoryWorkbench):
-    def __init__(self, tree: Path, services: Services, listener: _Listener) -> None:
-        super().__init__(tree, services.sandboxes, services.cache, limits=services.limits)
+class _Bench:
+    """A workbench whose sandboxes execute nothing."""
+
+    def __init__(self, real: Workbench, listener: _Listener) -> None:
+        self._real = real
         self._listener = listener
+
+    def prepare(self, progress: Progress) -> Prepared:
+        return self._real.prepare(progress)
+
+    def suite(self, environment: Environment) -> Detected:
+        return self._real.suite(environment)
 
     def open(self, environment: Environment) -> AbstractContextManager[Sandbox]:  # noqa: ARG002
         return _Ear(self._listener)

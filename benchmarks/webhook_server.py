@@ -23,9 +23,9 @@ from bot import engine, log
 from bot.app import WebPorts, create_app
 from bot.jobs import DbosJobs, JobsConfig
 from bot.queue import Ending, Halted, Interrupted, JobResult, RunJob, TaskRequest
-from bot.redact import Redactor
 from bot.settings import SandboxChoice, Settings
 from bot.triggers import TriggerPolicy
+from sandbox.redact import Redactor
 
 DEMO = Path(__file__).resolve().parent.parent / "tests" / "demo"
 
