@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from sandbox import Command, Completed, Limits, Overlay
-from sandbox.suites.types import Coverage, Suite, SuiteReport, Verdict
+from sandbox import Command, Completed, LimitName, Limits, Overlay
+from sandbox.suites.types import CaseResult, Coverage, Suite, SuiteReport, Verdict
 
 Run = Callable[[Command, Overlay], Completed]
 
@@ -63,23 +63,23 @@ def _kind(verdict: Verdict) -> str:
 def baseline(run: Run, suite: Suite, *, limits: Limits | None = None) -> BaselineRuns:
     """Run the suite with coverage, then without. A file that cannot be collected and a case that ends the
     whole run would spoil every later run the same way: they count as failing and are left out from then on.
+    Where the time is too short for coverage, both runs do without.
 
     The runs are made through ``run`` alone, in an order that depends on their results alone.
     """
-    spoilt: dict[str, SuiteReport] = {}
-    first, coverage, suite = _whole(run, suite, limits, spoilt)
-    completed = run(suite.command(limits=limits), suite.overlay)
-    second = suite.report(completed)
-    left_out = tuple(spoilt)
-    known = tuple(case for name, report in spoilt.items() for case in report.cases if case.id == name)
+    spoilt: dict[str, CaseResult] = {}
+    completed, first, suite = _whole(run, suite, limits, spoilt)
+    coverage = suite.coverage(completed)
+    if completed.stopped_by is LimitName.TIME:
+        first = suite.report(run(suite.command(limits=limits), suite.overlay))
+    second = suite.report(run(suite.command(limits=limits), suite.overlay))
+    first, second = (replace(each, cases=(*spoilt.values(), *each.cases)) for each in (first, second))
     return BaselineRuns(
-        first=replace(first, cases=(*known, *first.cases)),
-        second=replace(second, cases=(*known, *second.cases)),
-        classes=classify(
-            replace(first, cases=(*known, *first.cases)), replace(second, cases=(*known, *second.cases))
-        ),
+        first=first,
+        second=second,
+        classes=classify(first, second),
         suite=suite,
-        left_out=left_out,
+        left_out=tuple(spoilt),
         coverage=coverage,
         seconds=second.seconds,
         problem=first.problem or second.problem,
@@ -87,27 +87,29 @@ def baseline(run: Run, suite: Suite, *, limits: Limits | None = None) -> Baselin
 
 
 def _whole(
-    run: Run, suite: Suite, limits: Limits | None, spoilt: dict[str, SuiteReport]
-) -> tuple[SuiteReport, Coverage, Suite]:
+    run: Run, suite: Suite, limits: Limits | None, spoilt: dict[str, CaseResult]
+) -> tuple[Completed, SuiteReport, Suite]:
     """Run until nothing spoils the run any more, or it was tried often enough."""
     for _attempt in range(_MAX_CRASHES):
         completed = run(suite.command(coverage=True, limits=limits), suite.overlay)
         report = suite.report(completed)
-        files, cases = spoilers(report)
+        files, cases = spoilers(report, by_time=completed.stopped_by is LimitName.TIME)
         narrower = suite.without(files, cases)
         if not (files or cases) or narrower == suite:
             break
-        spoilt.update((name, report) for name in (*files, *cases))
+        spoilt.update((name, report.by_id[name]) for name in (*files, *cases))
         suite = narrower
-    return report, suite.coverage(completed), suite
+    return completed, report, suite
 
 
-def spoilers(report: SuiteReport) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def spoilers(report: SuiteReport, *, by_time: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(files that could not be collected, cases that ended the run). A case's id has ``::``, a file's has
-    none."""
+    none. When the time was over, the case that happened to run is to blame only if it took a good part of
+    it."""
     if not report.problem:
         return (), ()
-    errors = [case.id for case in report.cases if case.verdict is Verdict.ERROR]
-    files = tuple(name for name in errors if "::" not in name)
-    ended = tuple(name for name in errors if "::" in name and report.problem.find(f" in {name}") >= 0)
-    return files, ended
+    errors = [case for case in report.cases if case.verdict is Verdict.ERROR]
+    files = tuple(case.id for case in errors if "::" not in case.id)
+    ended = [case for case in errors if "::" in case.id and f" in {case.id}" in report.problem]
+    share = 0.3 * report.seconds if by_time else 0.0
+    return files, tuple(case.id for case in ended if case.seconds >= share)

@@ -8,7 +8,6 @@ contradictions: a case that is reported twice, a run that stopped in the middle.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ class Records:
 
     cases: dict[str, CaseResult] = field(default_factory=dict)
     running: str = ""
+    running_since: float = 0.0  # from the start of the run
     uncollected: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     collected: int | None = None
@@ -46,6 +46,7 @@ class Records:
         match values.get("kind"):
             case "start":
                 self.running = text(values.get("id"), MAX_ID)
+                self.running_since = _seconds(values.get("at"))
             case "case":
                 self.running = ""
                 self._case(_case(values))
@@ -96,15 +97,19 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _case(values: Mapping[str, Any]) -> CaseResult:
-    verdict, seconds = values.get("verdict"), values.get("seconds")
-    measured = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0
+    verdict = values.get("verdict")
     return CaseResult(
         id=text(values.get("id"), MAX_ID),
         verdict=next((each for each in Verdict if each.value == verdict), Verdict.ERROR),
-        seconds=float(seconds) if measured and seconds is not None else 0.0,
+        seconds=_seconds(values.get("seconds")),
         message=text(values.get("message"), MAX_MESSAGE),
         details=text(values.get("details"), MAX_DETAILS),
     )
+
+
+def _seconds(value: object) -> float:
+    """Of a day at most: a number too large to be one has no meaning here."""
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 86_400 else 0.0
 
 
 def text(value: object, limit: int) -> str:
@@ -132,7 +137,10 @@ def report_of(completed: Completed, records: Records, runner: str) -> SuiteRepor
     ended = _how_it_ended(completed)
     if records.running and not records.finished and records.running not in cases:
         message = f"the run ended in this test: {ended}"
-        cases[records.running] = CaseResult(id=records.running, verdict=Verdict.ERROR, message=message)
+        lasted = max(0.0, completed.seconds - records.running_since)
+        cases[records.running] = CaseResult(
+            id=records.running, verdict=Verdict.ERROR, seconds=lasted, message=message
+        )
     return SuiteReport(
         cases=tuple(cases.values()),
         problem=_problem(completed, records, runner, ended),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import Completed, LimitName
-from sandbox.suites.baseline import classify
+from sandbox import Command, Completed, LimitName, Overlay
+from sandbox.suites.baseline import baseline, classify, spoilers
 from sandbox.suites.command_suite import CASE, CommandSuite
 from sandbox.suites.junit import NotJUnit, read_junit
 from sandbox.suites.pytest_suite import PytestSuite
@@ -231,3 +231,33 @@ def test_every_case_is_in_exactly_one_class(first: dict[str, str], second: dict[
     sets = (classes.passing, classes.failing, classes.flaky, classes.skipped)
     assert sorted(name for each in sets for name in each) == sorted(first.keys() | second.keys())
     assert classes == classify(report(**second), report(**first))
+
+
+@pytest.mark.parametrize(
+    ("at", "by_time", "blamed"), [(1.4, True, ()), (0.2, True, ("a::b",)), (1.4, False, ("a::b",))]
+)
+def test_who_is_to_blame_for_a_run_that_ended(at: float, by_time: bool, blamed: tuple[str, ...]) -> None:
+    stopped = LimitName.TIME if by_time else None
+    done = completed(
+        None if by_time else 3,
+        stopped=stopped,
+        report=lines(START, {"kind": "start", "id": "a::b", "at": at}),
+    )
+    assert spoilers(PytestSuite().report(done), by_time=by_time) == ((), blamed)
+
+
+def test_baseline_without_coverage_where_the_time_is_too_short() -> None:
+    runs: list[bool] = []
+
+    def run(command: Command, _overlay: Overlay) -> Completed:
+        measured = b'"coverage": true' in command.stdin
+        runs.append(measured)
+        if measured:
+            return completed(
+                None, stopped=LimitName.TIME, report=lines(START, {"kind": "start", "id": "b::b", "at": 1.4})
+            )
+        return completed(report=lines(START, case("a::a"), case("b::b"), FINISH))
+
+    found = baseline(run, PytestSuite())
+    assert runs == [True, False, False]
+    assert (found.problem, found.classes.passing, found.left_out) == ("", {"a::a", "b::b"}, ())

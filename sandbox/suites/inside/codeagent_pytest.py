@@ -10,7 +10,7 @@ usage error.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -125,9 +125,13 @@ def pytest_runtest_protocol(item: Any) -> Iterator[None]:
 @contextmanager
 def _watched() -> Iterator[None]:
     """Innermost: what pytest and its plugins do around a phase is neither timed nor measured."""
-    watching = nullcontext() if _state.contexts is None else _state.contexts.watching()
-    with watching, record.time_limit(_state.seconds):
-        yield
+    contexts = _state.contexts
+    if contexts is None:
+        with record.time_limit(_state.seconds):
+            yield
+    else:
+        with contexts.watching(), record.time_limit(_state.seconds, contexts.enough):
+            yield
 
 
 @pytest.hookimpl(hookwrapper=True, trylast=True)
@@ -158,7 +162,7 @@ def pytest_runtest_makereport(call: Any) -> Generator[None, Any, None]:
 
 def pytest_runtest_logstart(nodeid: str) -> None:
     _begin()
-    _state.recorder.write("start", id=nodeid)
+    _state.recorder.start(nodeid)
 
 
 def _begin() -> None:

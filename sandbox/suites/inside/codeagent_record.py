@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 DIRECTORY = ".codeagent"
@@ -28,6 +28,7 @@ MAX_MESSAGE = 500
 MAX_DETAILS = 16_000
 MAX_REPORT = 8 << 20  # then details are left out; verdicts never are
 MAX_FRAMES = 40
+SOON = 5.0
 _OURS = (
     os.sep + "_pytest" + os.sep,
     os.sep + "pluggy" + os.sep,
@@ -55,6 +56,10 @@ class Recorder:
         self._file = os.open(os.path.join(WORKSPACE, REPORT), flags, 0o644)
         self._process = os.getpid()
         self._written = 0
+        self._watch = Stopwatch()
+
+    def start(self, case: str) -> None:
+        self.write("start", id=case, at=round(self._watch.seconds, 3))
 
     def write(self, kind: str, **values: object) -> None:
         if os.getpid() != self._process:
@@ -131,19 +136,25 @@ class CaseTimeout(BaseException):
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float, soon: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Raise CaseTimeout in a case that takes longer: one infinite loop must not hide every test after it.
     Should it be swallowed all the same, it comes again. A loop inside compiled code only ends with the
-    limit of the whole run."""
+    limit of the whole run. ``soon`` is called once, after SOON seconds."""
     if seconds <= 0 or threading.current_thread() is not threading.main_thread():
         yield
         return
+    called = seconds <= SOON
 
     def stop(_signal: int, _frame: object) -> None:
-        raise CaseTimeout(f"ran longer than {seconds:g} s")
+        nonlocal called
+        if called:
+            raise CaseTimeout(f"ran longer than {seconds:g} s")
+        called = True
+        soon()
+        signal.setitimer(signal.ITIMER_REAL, seconds - SOON, 2.0)
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 2.0)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, SOON), 2.0)
     try:
         yield
     finally:
@@ -206,6 +217,12 @@ class Contexts:
         it stays on."""
         if sys.version_info < (3, 12):
             sys.settrace(None)
+
+    def enough(self) -> None:
+        """Called in a case that takes long: a loop has shown its lines by now, and being traced makes it
+        five times as slow (a test of primes in more-itertools). Lines that only come after it are
+        missed."""
+        sys.settrace(None)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:

@@ -30,10 +30,13 @@ class Result(unittest.TextTestResult):
         super().startTest(test)
         self._verdict, self._message, self._details = "passed", "", ""
         self._watch, self._limit = record.Stopwatch(), ExitStack()
-        self.recorder.write("start", id=address(test))
-        if self.contexts is not None:
+        self.recorder.start(address(test))
+        if self.contexts is None:
+            self._limit.enter_context(record.time_limit(self.case_seconds))
+        else:
             self.contexts.enter(address(test))
-        self._limit.enter_context(record.time_limit(self.case_seconds))
+            self._limit.enter_context(self.contexts.watching())
+            self._limit.enter_context(record.time_limit(self.case_seconds, self.contexts.enough))
 
     def stopTest(self, test: unittest.TestCase) -> None:
         self._limit.close()
