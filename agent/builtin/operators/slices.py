@@ -55,7 +55,8 @@ def _indexes(site: Site, node: ast.Subscript, index: ast.expr) -> Iterator[Idea]
             yield site.replace(node, f"{whole}[0]", 0.2)
         case ast.Name():
             yield site.replace(node, f"{whole}[-{site.text(index)}]", 0.1)
-    if site.hints.expects(FailureKind.KEY) and not isinstance(index, ast.UnaryOp):
+    generic = isinstance(node.value, ast.Name) and node.value.id[:1].isupper() and not node.value.id.isupper()
+    if site.hints.expects(FailureKind.KEY) and not isinstance(index, ast.UnaryOp) and not generic:
         yield site.replace(node, f"{whole}.get({site.text(index)})", 0.6)
         for text in site.hints.expected[:3]:
             yield site.replace(node, f"{whole}.get({site.text(index)}, {text})", 0.5)
