@@ -154,7 +154,11 @@ class Bench:
     ) -> tuple[bool | None, str]:
         """Run the fix's tests over the patch in a sandbox of their own."""
         bench = RepositoryWorkbench(
-            tree, self.services.sandboxes, self.services.cache, limits=self.services.suite_limits
+            tree,
+            self.services.sandboxes,
+            self.services.cache,
+            limits=self.services.suite_limits,
+            repository=case.repo,
         )
         environment = bench.prepare(lambda *_args, **_more: None)
         if not isinstance(environment, Environment):
