@@ -196,6 +196,7 @@ def _between_sequences(actual: list[object], expected: list[object]) -> set[str]
         "unwrap": len(actual) == 1 and actual[0] == expected,
         "wrap": len(expected) == 1 and expected[0] == actual,
         "empty": not expected,
+        "filled": not actual,
     }
     found = {name for name, holds in tests.items() if holds}
     if len(actual) == len(expected):  # one level down: [[[1]]] and [[1]]
@@ -208,6 +209,17 @@ def _conversion(actual: object, expected: object) -> set[str]:
     if type(actual) is type(expected) or expected is None or expected is ... or actual is ...:
         return set()
     return {type(expected).__name__}
+
+
+NEUTRAL = frozenset(
+    ["None", "True", "False", "0", "1", "-1", "0.0", "1.0", "''", '""', "b''", "[]", "{}", "()", "set()"]
+)
+
+
+def general(texts: Iterable[str]) -> list[str]:
+    """Of expected values those that a function may plainly give; any other would be the test's answer
+    written into the code."""
+    return [text for text in texts if text in NEUTRAL]
 
 
 def parse_literal_type(text: str) -> type | None:

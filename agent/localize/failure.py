@@ -133,6 +133,8 @@ def read_failure(case: CaseResult, paths: Collection[str], test_paths: Collectio
             test_frames=in_tests,
         )
     name, message = _exception(case)
+    if name == "RuntimeError" and "raised StopIteration" in message:
+        name = "StopIteration"  # as it was before it left a generator (PEP 479)
     actual, expected = _values(text)
     call = WHERE.search(case.details)
     return Failure(

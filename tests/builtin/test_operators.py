@@ -337,6 +337,16 @@ def test_what_is_proposed_parses_and_differs(
             assert written(file, text.encode(), idea, result.text) == result.text.encode()
 
 
+def test_the_answer_of_the_test_is_not_written_into_the_code() -> None:
+    """A patch that gives what one test expects, and nothing else, would pass and be wrong."""
+    failure = Failure(test="t", kind=FailureKind.WRONG_COLLECTION, actual="()", expected="(0, 2, 4)")
+    hints = Hints(failures=(failure,), expected=("(0, 2, 4)", "37"))
+    file = parsed(function("return [x for x in b]"))
+    texts = [applied(file.text, i.edits) for f in FAMILIES for i in ideas_of(file, f.NAME, hints)]
+    assert texts
+    assert not any(text and ("return (0, 2, 4)" in text or "return 37" in text) for text in texts)
+
+
 def test_every_family_says_something_and_has_its_weight() -> None:
     names = [family.NAME for family in FAMILIES]
     assert len(set(names)) == len(names)

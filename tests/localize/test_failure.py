@@ -39,6 +39,7 @@ ROWS = [
     ("KeyError: 'a'", "", K.KEY, "", ""),
     ("ZeroDivisionError: division by zero", "", K.ZERO_DIVISION, "", ""),
     ("RecursionError: maximum recursion depth exceeded", "", K.RECURSION, "", ""),
+    ("RuntimeError: generator raised StopIteration", "", K.STOP, "", ""),
     ("", "", K.UNKNOWN, "", ""),
 ]
 

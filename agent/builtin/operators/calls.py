@@ -60,6 +60,8 @@ def _converted(site: Site, node: ast.expr) -> Iterator[Idea]:
     for name in CONVERSIONS:
         change = CHANGES.get(name, name)
         prior = 0.35 * site.hints.changes.get(change, 0.0) or (USUAL.get(name, 0.0) * _goes_out(site, node))
+        if name in ("list", "tuple") and isinstance(outer, ast.Assign | ast.For | ast.Call):
+            prior = max(prior, 0.3 * site.hints.changes.get("filled", 0.0))  # an iterator that was used up
         if prior and name not in known and _convertible(node, name):
             text = site.text(node)
             yield site.replace(

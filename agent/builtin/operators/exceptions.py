@@ -6,6 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
+from agent.builtin.hints import general
 from agent.builtin.operators.base import Idea, Scope, Site
 from agent.builtin.operators.results import early_returns
 from agent.builtin.operators.syntax import abstract
@@ -120,7 +121,7 @@ def _fallbacks(site: Site, block: ast.stmt) -> Iterator[tuple[str, float]]:
             earlier = name in site.locals
             if earlier:
                 yield "pass", 0.7
-            for text in ("None", *site.hints.expected[:2]):
+            for text in ("None", *general(site.hints.expected)[:2]):
                 yield f"{name} = {text}", 0.35 if not earlier else 0.15
     if site.in_loop:
         yield "continue", 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.builtin.hints import parse_literal_type
+from agent.builtin.hints import general, parse_literal_type
 from agent.builtin.operators.base import Site
 
 COMPARISONS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
@@ -37,7 +37,7 @@ def _values(site: Site) -> Iterator[tuple[str, float]]:
     if not valued:
         yield "", 1.0
     types = {type(node.value) for node in valued if isinstance(node, ast.Constant)}
-    for text in site.hints.expected[:4]:
+    for text in general(site.hints.expected)[:4]:
         if text == "None" and valued:
             yield text, 0.7
         elif valued:

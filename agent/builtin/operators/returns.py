@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from agent.builtin.hints import general
 from agent.builtin.operators.base import Idea, Site
 
 NAME = "returns"
@@ -23,7 +24,7 @@ def ideas(site: Site) -> Iterator[Idea]:
 def _others(site: Site, value: ast.expr) -> Iterator[Idea]:
     known = site.text(value)
     options: dict[str, float] = {}
-    for text in site.hints.expected[:3]:
+    for text in general(site.hints.expected)[:3]:
         options.setdefault(text, 0.3)
     for name in reversed(site.locals):
         options.setdefault(name, 0.2 if not isinstance(value, ast.Name) else 0.0)
@@ -64,7 +65,7 @@ def _at_end(site: Site) -> Iterator[Idea]:
     options = dict.fromkeys([*reversed(stored), *site.parameters])
     if function.owner is not None:
         options.setdefault("self")
-    for index, name in enumerate([*list(options)[:5], *site.hints.expected[:2]]):
+    for index, name in enumerate([*list(options)[:5], *general(site.hints.expected)[:2]]):
         yield from site.insert_after(
             last,
             [f"return {name}"],

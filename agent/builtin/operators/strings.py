@@ -37,6 +37,8 @@ def ideas(site: Site) -> Iterator[Idea]:
 def _methods(site: Site, node: ast.expr) -> Iterator[Idea]:
     text = operand(site.text(node), 15)
     outer = site.parent(node)
+    if isinstance(node, ast.Name) and node.id not in site.locals:
+        return  # a type or a module
     if isinstance(outer, ast.Attribute) or (
         text.endswith("()") and text.rsplit(".", 1)[-1][:-2] in dict(METHODS)
     ):
