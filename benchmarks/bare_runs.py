@@ -97,7 +97,15 @@ def listen(journal: Path, tree: Path, services: Services, workbench: Workbench |
     listener = _Listener(replayed)
     task = decode(Task, replayed.header.task)
     bench = _Bench(
-        workbench or RepositoryWorkbench(tree, services.sandboxes, services.cache, limits=services.limits),
+        workbench
+        or RepositoryWorkbench(
+            tree,
+            services.sandboxes,
+            services.cache,
+            limits=services.limits,
+            test_command=task.test_command,
+            repository=task.repository,  # the key of the environment that the run has built
+        ),
         listener,
     )
     repair(task, tree, services, listener, workbench=bench)
