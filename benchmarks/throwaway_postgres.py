@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster for the time of a measurement, on a Unix socket, with its default durability."""
+"""A PostgreSQL cluster for the time of a measurement or a test run, on a Unix socket."""
 
 from __future__ import annotations
 
@@ -22,16 +22,31 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def cluster(where: Path) -> Iterator[Callable[[str], str]]:
-    """Gives a function that makes a database and says its URL."""
-    with tempfile.TemporaryDirectory(prefix="cagpg") as name:  # paths of sockets are short
+def cluster(where: Path, *, durable: bool = True) -> Iterator[Callable[[str], str]]:
+    """Gives a function that makes a database and says its URL. ``durable`` False: no syncing to disk."""
+    # Not a test's directory: its parents are closed to the user postgres, and socket paths are short.
+    with tempfile.TemporaryDirectory(prefix="cagpg") as name:
         home = Path(name)
         if os.geteuid() == 0:
             shutil.chown(home, "postgres", "postgres")
         data = str(home / "data")
-        _run(where / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8")
+        _run(
+            where / "initdb",
+            "-D",
+            data,
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            *(() if durable else ("--no-sync",)),
+        )
+        options = f"-c listen_addresses='' -c unix_socket_directories={home}" + (
+            "" if durable else " -c fsync=off"
+        )
         control = (where / "pg_ctl", "-D", data, "-w", "-l", str(home / "log"))
-        _run(*control, "-o", f"-c listen_addresses='' -c unix_socket_directories={home}", "start")
+        _run(*control, "-o", options, "start")
         try:
 
             def create(database: str) -> str:

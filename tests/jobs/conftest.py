@@ -3,69 +3,23 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.throwaway_postgres import cluster, programs
 from bot.jobs import DbosJobs, JobsConfig
 from bot.queue import RunJob
-
-
-def _programs() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    if found:
-        return found[-1]
-    initdb = shutil.which("initdb")
-    assert initdb is not None, "the postgres marker makes sure of it"
-    return Path(initdb).parent
-
-
-def _run_as_postgres(*command: str) -> None:
-    """PostgreSQL refuses to run as root."""
-    user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-    subprocess.run(
-        command,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        cwd="/",
-        user=user.pw_uid if user else None,
-        group=user.pw_gid if user else None,
-        timeout=120,
-    )
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Callable[[str], str]]:
     """Gives a function from a database's name to its URL."""
-    programs = _programs()
-    # Not pytest's directory: its parents are closed to the user postgres, and socket paths are short.
-    with tempfile.TemporaryDirectory(prefix="cagpg") as name:
-        home = Path(name)
-        if os.geteuid() == 0:
-            shutil.chown(home, "postgres", "postgres")
-        data = str(home / "data")
-        _run_as_postgres(
-            str(programs / "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8"
-        )
-        options = f"-c listen_addresses='' -c unix_socket_directories={home} -c fsync=off"
-        control = (str(programs / "pg_ctl"), "-D", data, "-w", "-l", str(home / "log"))
-        _run_as_postgres(*control, "-o", options, "start")
-        try:
-
-            def create(database: str) -> str:
-                _run_as_postgres(str(programs / "createdb"), "-h", str(home), "-U", "postgres", database)
-                return f"postgresql://postgres@/{database}?host={home}"
-
-            yield create
-        finally:
-            _run_as_postgres(*control, "-m", "immediate", "stop")
+    where = programs()
+    assert where is not None, "the postgres marker makes sure of it"
+    with cluster(where, durable=False) as create:
+        yield create
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
