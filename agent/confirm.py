@@ -13,7 +13,7 @@ ASKED = (1, 2)  # attempts
 
 def confirm(state: State, context: Context, bench: Bench, *, cap: SizeCap, links: frozenset[str]) -> Proof:
     """The evidence for a state and the verdict of every gate about it."""
-    chosen, base = selection(state.tests), State(tests=state.tests)
+    chosen, base = selection(state.reproduction), State(tests=state.reproduction)
     red, green, after = bench.reports(
         [
             bench.run(base, chosen, fresh=True, label="proof: new tests on base"),
@@ -21,11 +21,11 @@ def confirm(state: State, context: Context, bench: Bench, *, cap: SizeCap, links
             bench.run(state, (), fresh=True, label="proof: whole suite with the patch"),
         ]
     )
-    before = expected(state.tests, context, bench)
+    before = expected(state.reproduction, context, bench)
     evidence = Evidence(
         source=context.source,
         patch=state.patch,
-        tests=state.tests,
+        tests=state.reproduction,
         baseline=before,
         red=red,
         green=green,

@@ -5,8 +5,15 @@ AgentError
 ├── JournalDiverged    a resumed or replayed run decided otherwise than its journal says
 ├── JournalCorrupt     a journal that cannot be read: wrong version, damage before its end
 ├── JournalBusy        another process has the journal open
+├── BudgetSpent        the next model call might go over a cap; the search stops with that reason
+├── ModelUnusable      the endpoint will not answer whatever is asked; the search stops with that reason
+├── AwaitingAnswer     a question was asked and nobody has answered yet; the run goes on with the answer
 └── Cancelled          the run was asked to stop
 """
+
+from __future__ import annotations
+
+from agent.types import Question, StopReason
 
 
 class AgentError(Exception):
@@ -27,6 +34,26 @@ class JournalCorrupt(AgentError):
 
 class JournalBusy(AgentError):
     """Another process has the journal open."""
+
+
+class BudgetSpent(AgentError):
+    """The worst case of the next model call would go over a cap. ``stop`` says over which."""
+
+    def __init__(self, stop: StopReason, message: str) -> None:
+        super().__init__(message)
+        self.stop = stop
+
+
+class ModelUnusable(AgentError):
+    """No key, no such model, or unsound answers time after time."""
+
+
+class AwaitingAnswer(AgentError):
+    """The run cannot go on without a person's answer."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question.text)
+        self.question = question
 
 
 class Cancelled(AgentError):

@@ -9,25 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import assert_never
 
 from agent.affected import affected_tests
 from agent.effects import JournaledRunner, Run
-from agent.errors import EditDoesNotApply
-from agent.protocols import Context, SourceTree
+from agent.operations import apply_operation
+from agent.protocols import Context
 from agent.reproduction import judge, lies_in, same_verdicts
 from agent.types import (
-    AddTests,
     Baseline,
-    EditLines,
-    Operation,
     Plan,
     Results,
-    RunTests,
     State,
     TestFile,
-    WriteFile,
-    WriteOutline,
 )
 from sandbox import Completed, Limits
 from sandbox.suites.types import Suite, SuiteReport
@@ -124,23 +117,23 @@ class SandboxExecutor:
         """Twice each, since a flaky test proves nothing; the second time with coverage, for localisation."""
         runs = [
             self._bench.run(
-                state, selection(state.tests), coverage=again, attempt=again, label="reproduction"
+                state, selection(state.reproduction), coverage=again, attempt=again, label="reproduction"
             )
             for state in states
-            if state.tests
+            if state.reproduction
             for again in (False, True)
         ]
         completed = iter(self._bench.runner.run_many(runs))
         return [
             self._reproduction(state, next(completed), next(completed))
-            if state.tests
+            if state.reproduction
             else Results(remark="no test")
             for state in states
         ]
 
     def _reproduction(self, state: State, plain: Completed, covered: Completed) -> Results:
         first, second = self._bench.report(plain), self._bench.report(covered)
-        reproduced, remark = judge(first, state.tests)
+        reproduced, remark = judge(first, state.reproduction)
         if not same_verdicts(first, second):
             reproduced, remark = False, "the test does not give the same result twice on base"
         return Results(
@@ -151,9 +144,9 @@ class SandboxExecutor:
         )
 
     def _own_then_suite(self, states: Sequence[State]) -> list[Results]:
-        tested = [state for state in states if state.tests]
+        tested = [state for state in states if state.reproduction]
         own = self._bench.reports(
-            [self._bench.run(state, selection(state.tests), label="own tests") for state in tested]
+            [self._bench.run(state, selection(state.reproduction), label="own tests") for state in tested]
         )
         reports = dict(zip(map(_key, tested), own, strict=True))
         passing = [state for state in tested if _all_pass(reports[_key(state)])]
@@ -171,7 +164,7 @@ class SandboxExecutor:
 
     def _suite_of(self, states: Sequence[State]) -> list[tuple[SuiteReport, tuple[str, ...]]]:
         """The suite's tests that can see each change, and which of them got worse."""
-        baselines = [expected(state.tests, self._context, self._bench) for state in states]
+        baselines = [expected(state.reproduction, self._context, self._bench) for state in states]
         chosen = [
             affected_tests(state.patch, baseline, self._context.source)
             for state, baseline in zip(states, baselines, strict=True)
@@ -203,60 +196,6 @@ def regressions(report: SuiteReport, select: tuple[str, ...], passing: frozenset
     expected = passing & frozenset(select) if select else passing
     skipped_or_missing = expected - report.passing
     return tuple(sorted(skipped_or_missing))
-
-
-def apply_operation(state: State, operation: Operation, source: SourceTree) -> State:
-    """One plan step on a state; EditDoesNotApply when it does not fit."""
-    match operation:
-        case WriteOutline(outline=outline):
-            return replace(state, outline=outline)
-        case AddTests(tests=tests):
-            paths = {test.path for test in tests}
-            taken = sorted(path for path in paths if source.read(path) is not None)
-            if taken:
-                raise EditDoesNotApply(f"{taken[0]} exists already; a new test goes into a file of its own")
-            return replace(state, tests=(*(test for test in state.tests if test.path not in paths), *tests))
-        case EditLines():
-            return _write(state, operation.path, _edited(state, operation, source), source)
-        case WriteFile(path=path, content=content):
-            return _write(state, path, content, source)
-        case RunTests():
-            return state
-        case _:
-            assert_never(operation)
-
-
-def current(state: State, path: str, source: SourceTree) -> bytes | None:
-    """A file as it stands in a state."""
-    for change in state.patch.changes:
-        if change.path == path:
-            return change.content
-    return source.read(path)
-
-
-def _write(state: State, path: str, content: bytes | None, source: SourceTree) -> State:
-    """A file that is back to base is no change: the same code is the same state, however it was reached."""
-    if any(test.path == path for test in state.tests):
-        raise EditDoesNotApply(f"{path} is a test of this state; tests are not edited, they are replaced")
-    if content == source.read(path):
-        kept = (change for change in state.patch.changes if change.path != path)
-        return replace(state, patch=type(state.patch).of(kept))
-    return replace(state, patch=state.patch.with_file(path, content))
-
-
-def _edited(state: State, edit: EditLines, source: SourceTree) -> bytes:
-    content = current(state, edit.path, source)
-    if content is None:
-        raise EditDoesNotApply(f"there is no file {edit.path}")
-    lines = content.splitlines(keepends=True)  # of bytes: only \n, \r and \r\n end a line
-    if not 1 <= edit.first <= edit.last + 1 <= len(lines) + 1:
-        raise EditDoesNotApply(f"{edit.path} has {len(lines)} lines, not {edit.first} to {edit.last}")
-    expected, replacement = edit.expected.encode(), edit.replacement.encode()
-    if b"".join(lines[edit.first - 1 : edit.last]) != expected:
-        raise EditDoesNotApply(
-            f"lines {edit.first} to {edit.last} of {edit.path} read otherwise than the edit says"
-        )
-    return b"".join([*lines[: edit.first - 1], replacement, *lines[edit.last :]])
 
 
 def _all_pass(report: SuiteReport) -> bool:

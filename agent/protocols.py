@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from agent.types import (
     Action,
@@ -22,10 +22,14 @@ from agent.types import (
 )
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from agent.llm.types import Answer, Ask, Failed
     from agent.search.tree import Node, Tree
 
 JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 JsonObject = dict[str, JsonValue]
+Reply = TypeVar("Reply", bound="BaseModel")
 
 
 class SourceTree(Protocol):
@@ -53,13 +57,24 @@ class Context:
 @dataclass(frozen=True, kw_only=True)
 class View:
     """One state as its parts see it. ``proposed`` holds the ids of actions already proposed here, so that a
-    deterministic policy asked again goes on where it stopped."""
+    deterministic policy asked again goes on where it stopped. ``path`` are the transitions that led here from
+    the root, ``tried`` those that were made from here: what did not apply or was not used, and why, too."""
 
     context: Context
     state: State
     depth: int = 0
     notes: tuple[FeedbackNote, ...] = ()
     proposed: frozenset[str] = field(default_factory=frozenset)
+    path: tuple[Transition, ...] = ()
+    tried: tuple[Transition, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survivor:
+    """A measured state that passes its tests, with the action that led to it."""
+
+    state: State
+    action: Action
 
 
 class Policy(Protocol):
@@ -99,6 +114,24 @@ class Executor(Protocol):
     def apply(self, state: State, plan: Plan) -> State: ...
 
     def measure(self, states: Sequence[State]) -> Sequence[State]: ...
+
+
+class Selector(Protocol):
+    """The order in which states that pass are proven, best first (dual execution agreement, tie-breaks).
+
+    May raise :class:`agent.errors.AwaitingAnswer` when they differ on what the issue leaves open.
+    """
+
+    def order(self, context: Context, survivors: Sequence[Survivor]) -> Sequence[Survivor]: ...
+
+
+class Model(Protocol):
+    """Any OpenAI-compatible endpoint behind budget and journal (agent.llm). Thread-safe.
+
+    Raises BudgetSpent before a call that might go over a cap, and ModelUnusable.
+    """
+
+    def ask(self, ask: Ask[Reply]) -> Answer[Reply] | Failed: ...
 
 
 class SearchStrategy(Protocol):

@@ -9,12 +9,16 @@ from agent.search.tree import Node, Tree
 from agent.types import (
     AddTests,
     Attempt,
+    Edit,
     EditLines,
     Effect,
     FeedbackNote,
     Location,
+    MarkTestWrong,
     Operation,
     Proof,
+    ReplacePassage,
+    RewriteSymbol,
     RunTests,
     TestFile,
     Transition,
@@ -31,7 +35,7 @@ def rationale(tree: Tree, solution: Node, proof: Proof) -> tuple[str, ...]:
     """Paragraphs: what failed, why and where, what was changed, what else was tried."""
     steps = [node.transition for node in solution.path if node.transition is not None]
     paragraphs = [
-        _what_failed(solution.state.tests, proof.red),
+        _what_failed(solution.state.reproduction, proof.red),
         _why(solution),
         *(_what_changed(step) for step in steps if _edits(step)),
         _what_else(tree, solution),
@@ -136,7 +140,7 @@ def _outcome(step: Transition, refusal: str) -> str:
 
 
 def _edits(step: Transition) -> bool:
-    return any(isinstance(each.operation, EditLines | WriteFile) for each in step.plan.steps)
+    return any(isinstance(each.operation, Edit) for each in step.plan.steps)
 
 
 def _touched(operation: Operation) -> str:
@@ -145,7 +149,11 @@ def _touched(operation: Operation) -> str:
             return f"{operation.path}:{operation.first}"
         case WriteFile():
             return operation.path
-        case AddTests() | WriteOutline() | RunTests():
+        case RewriteSymbol():
+            return f"{operation.path}, {operation.symbol}"
+        case ReplacePassage():
+            return operation.path
+        case AddTests() | MarkTestWrong() | WriteOutline() | RunTests():
             return ""
 
 

@@ -10,7 +10,7 @@ from agent.protocols import JsonObject
 from agent.rationale import attempts, rationale
 from agent.search.solve import Search
 from agent.search.tree import Tree
-from agent.types import Baseline, Outcome, Solved, Spend, State, StopReason, Unrunnable, Unsolved
+from agent.types import Asking, Baseline, Outcome, Solved, Spend, State, StopReason, Unrunnable, Unsolved
 from sandbox.environments import BuildFailed, Undetected
 from sandbox.suites.table import NoSuite
 
@@ -23,7 +23,7 @@ def conclude(search: Search, baseline: Baseline) -> Outcome:
     if solution is not None and proof is not None:
         return Solved(
             patch=solution.state.patch,
-            tests=solution.state.tests,
+            tests=solution.state.reproduction,
             proof=proof,
             rationale=rationale(tree, solution, proof),
             spend=tree.spend,
@@ -33,7 +33,7 @@ def conclude(search: Search, baseline: Baseline) -> Outcome:
     return Unsolved(
         stop=search.stop,
         summary=_summary(search.stop, tree),
-        reproduction=reproduced.state.tests if reproduced is not None else (),
+        reproduction=reproduced.state.reproduction if reproduced is not None else (),
         red=results.generated if results is not None else None,
         attempts=attempts(tree),
         advice=_advice(search.stop),
@@ -109,6 +109,8 @@ def summary(outcome: Outcome) -> JsonObject:
             }
         case Unsolved():
             found = {"summary": outcome.summary}
+        case Asking():
+            found = {"question": encode(outcome.question)}
         case Unrunnable():
             found = {"reason": outcome.reason}
         case _:

@@ -29,6 +29,7 @@ from agent.protocols import (
 from agent.report import cancelled_early, conclude, given_not_reproduced, no_tests, summary, unrunnable
 from agent.search.solve import Parts, Surroundings, solve
 from agent.search.strategies import STRATEGIES, HybridDepthFirst
+from agent.selection import ByScore
 from agent.source import HostTree, RecordedTree
 from agent.types import Baseline, Budget, Outcome, Proof, State, Task
 from agent.workbench import JournaledWorkbench, RepositoryWorkbench, Workbench
@@ -197,6 +198,7 @@ class _Run:
             feedback=services.feedback,
             executor=executor,
             strategy=STRATEGIES.get(self.settings.strategy, services.strategy),
+            selector=ByScore(),
         )
 
     def _around(self, context: Context, bench: Bench, source: RecordedTree) -> Surroundings:

@@ -35,6 +35,8 @@ class StopReason(StrEnum):
     TIME = "time cap"
     TOKENS = "token cap"
     MONEY = "money cap"
+    MODEL = "model unusable"  # no key, no such model, or no sound answer time after time
+    QUESTION = "question asked"  # the issue leaves open what is right: the answer resumes the run
     GATES = "gates refused"  # patches passed the tests, none passed the gates
     CANCELLED = "cancelled"
     UNRUNNABLE = "unrunnable"  # no environment, or no test ran at baseline
@@ -92,6 +94,14 @@ class FailureSign:
     fragment: str = ""
 
 
+class TestRole(StrEnum):
+    """What a made test is good for. Roles are given by measuring on base, never by a model alone (U22)."""
+
+    REPRODUCTION = "reproduction"  # fails on base for the stated reason: every patch must turn it green
+    WITNESS = "witness"  # does not fail on base: votes on candidates (dual agreement), gates nothing
+    WRONG = "wrong"  # contradicts the issue: kept with the reason, never run again (U21)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestFile:
     """A test that the Test Designer made (a test node of the hybrid search space: D1, U27).
@@ -110,6 +120,8 @@ class TestFile:
     sign: FailureSign = field(default_factory=FailureSign)
     select: tuple[str, ...] = ()  # case ids to run; empty: the whole file
     given: bool = False
+    role: TestRole = TestRole.REPRODUCTION
+    reason: str = ""  # why it is wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,11 +192,41 @@ class WriteFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteSymbol:
+    """Replace a whole function, method or class by new source, which is indented to where it stands.
+
+    ``symbol`` is dotted within the file ("Bits.__new__"); it must exist exactly once.
+    """
+
+    path: str
+    symbol: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacePassage:
+    """Replace a passage that occurs exactly once, byte for byte; an empty one appends to a new file."""
+
+    path: str
+    passage: str
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkTestWrong:
+    """A made test contradicts the issue (U21). At least one reproduction must remain; given tests stay."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunTests:
     """Run the state's tests, and the suite's tests that can see the change."""
 
 
-Operation = WriteOutline | AddTests | EditLines | WriteFile | RunTests
+Edit = EditLines | RewriteSymbol | ReplacePassage | WriteFile
+Operation = WriteOutline | AddTests | MarkTestWrong | Edit | RunTests
 
 
 # --- Proposals and what becomes of them --------------------------------------------------------------------
@@ -203,7 +245,9 @@ class Action:
     score: float
     operations: tuple[Operation, ...]
     target: Location | None = None
-    score_source: str = "built-in ranking"
+    score_source: str = "built-in ranking"  # or "log-probability", or "stated confidence" (U11)
+    origin: str = "built-in"  # or "model": who plans and decides it
+    level: str = ""  # of a model's repair: "line", "function", "file", "repository"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,9 +328,19 @@ class State:
         return hashlib.sha256(f"{self.patch.digest}\0{self.tests!r}\0{self.outline!r}".encode()).hexdigest()
 
     @property
+    def reproduction(self) -> tuple[TestFile, ...]:
+        """The tests that gate: what the state is measured by, and what is published."""
+        return tuple(test for test in self.tests if test.role is TestRole.REPRODUCTION)
+
+    @property
+    def witnesses(self) -> tuple[TestFile, ...]:
+        """The tests that only vote."""
+        return tuple(test for test in self.tests if test.role is TestRole.WITNESS)
+
+    @property
     def overlay(self) -> dict[str, bytes | None]:
-        """Patch and tests as files."""
-        return self.patch.overlay | {test.path: test.content.encode() for test in self.tests}
+        """Patch and reproduction as files."""
+        return self.patch.overlay | {test.path: test.content.encode() for test in self.reproduction}
 
     def with_results(self, results: Results) -> State:
         return replace(self, results=results)
@@ -326,8 +380,10 @@ class Spend:
     sandbox_seconds: float = 0.0
     seconds: float = 0.0
     model_calls: int = 0
-    tokens: int = 0
+    tokens: int = 0  # of prompts and answers together
+    cached_tokens: int = 0  # of these, prompt tokens that the endpoint had in its cache
     money: float = 0.0
+    model_seconds: float = 0.0  # spent waiting for the endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,6 +477,28 @@ class Unsolved:
     advice: tuple[str, ...]  # what would help
     baseline: Baseline | None
     spend: Spend
+    best: Patch | None = None  # the best branch so far (D4): unproven, shown and scored, never published
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the issue leaves open: one input, and what each surviving candidate makes of it."""
+
+    text: str  # the one question, in a sentence or two
+    input: str  # the concrete input, as code
+    outputs: tuple[str, ...]  # what the candidates give, different ones only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """The run waits for a person's answer; run again with the answer it goes on where it was."""
+
+    question: Question
+    reproduction: tuple[TestFile, ...]
+    red: SuiteReport | None
+    baseline: Baseline | None
+    spend: Spend
+    stop: StopReason = StopReason.QUESTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,4 +512,4 @@ class Unrunnable:
     stop: StopReason = StopReason.UNRUNNABLE
 
 
-Outcome = Solved | Unsolved | Unrunnable
+Outcome = Solved | Unsolved | Asking | Unrunnable

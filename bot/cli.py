@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.errors import AgentError
-from agent.types import Outcome, Solved, Unrunnable, Unsolved
+from agent.types import Asking, Outcome, Solved, Unrunnable, Unsolved
 from bot import engine
 from bot.errors import BotError, CheckoutError, ConfigError, ForgeError
 from bot.settings import SandboxChoice, read_settings
@@ -182,7 +182,7 @@ def _code(outcome: Outcome) -> int:
     match outcome:
         case Solved():
             return 0
-        case Unsolved():
+        case Unsolved() | Asking():
             return NO_PATCH
         case Unrunnable():
             return UNRUNNABLE

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from agent.protocols import Progress
 from agent.run import Services, open_journal, repair
-from agent.types import Budget, Outcome, Solved, Task, Unrunnable, Unsolved
+from agent.types import Asking, Budget, Outcome, Solved, Task, Unrunnable, Unsolved
 from bot.checkout import Change, Checkout, Checkouts, Person
 from bot.errors import BotError
 from bot.issue_text import IssueText
@@ -132,6 +132,8 @@ def _write(
             return _write_solved(outcome, facts, checkout, checkouts, out)
         case Unsolved():
             return (_text(out / "answer.md", answers.unsolved(facts, outcome)),)
+        case Asking():
+            return (_text(out / "answer.md", answers.asking(facts, outcome)),)
         case Unrunnable():
             return (_text(out / "answer.md", answers.unrunnable(facts, outcome)),)
         case _:

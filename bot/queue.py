@@ -58,6 +58,7 @@ class Ending(StrEnum):
     REFUSED = "refused"  # whoever asked may not
     HELD_BACK = "held back"  # somebody else's work would have been overwritten
     CANCELLED = "cancelled"
+    ASKING = "asking"  # a question is open; the answer asks for the job again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from agent.types import Outcome, Solved, Unrunnable, Unsolved
+from agent.types import Asking, Outcome, Solved, Unrunnable, Unsolved
 from bot.doctor import Finding
 
 
@@ -82,6 +82,8 @@ def outcome_line(console: Console, outcome: Outcome) -> None:
             console.print(f"[green]Solved[/]: {escape(', '.join(outcome.patch.paths))}")
         case Unsolved():
             console.print(f"[yellow]No patch[/]: {escape(outcome.summary)}")
+        case Asking():
+            console.print(f"[yellow]A question is open[/]: {escape(outcome.question.text)}")
         case Unrunnable():
             console.print(f"[red]Could not run[/]: {escape(outcome.reason)}")
         case _:

@@ -22,7 +22,7 @@ from agent.codec import encode_fields
 from agent.errors import AgentError, Cancelled
 from agent.journal import read_journal
 from agent.protocols import JsonObject
-from agent.types import Outcome, Solved, StopReason, Task, Unrunnable, Unsolved
+from agent.types import Asking, Outcome, Solved, StopReason, Task, Unrunnable, Unsolved
 from bot import retry
 from bot.checkout import Change, Checkout
 from bot.errors import BotError, ConfigError, ForgeError
@@ -129,6 +129,9 @@ def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
         case Unsolved():
             answer = answers.unsolved(run.facts, outcome)
             return _conclude(run, Ending.UNSOLVED, outcome.stop.value, answer, Conclusion.NEUTRAL)
+        case Asking():
+            answer = answers.asking(run.facts, outcome)
+            return _conclude(run, Ending.ASKING, outcome.stop.value, answer, Conclusion.NEUTRAL)
         case Unrunnable():
             answer = answers.unrunnable(run.facts, outcome)
             return _conclude(run, Ending.UNRUNNABLE, "cannot be run", answer, Conclusion.NEUTRAL)

@@ -10,8 +10,11 @@ from agent.types import (
     Action,
     AddTests,
     EditLines,
+    MarkTestWrong,
     Operation,
     Plan,
+    ReplacePassage,
+    RewriteSymbol,
     RunTests,
     Skill,
     Step,
@@ -61,8 +64,10 @@ def _reasoning(view: View, action: Action, operation: Operation) -> str:
         case AddTests(tests=tests):
             verified = "; ".join(test.verifies for test in tests if test.verifies) or "what the issue states"
             return f"State as a test what the issue asks for: {verified}"
-        case EditLines() | WriteFile():
+        case EditLines() | WriteFile() | RewriteSymbol() | ReplacePassage():
             return " ".join(_edit_reasons(view, action))
+        case MarkTestWrong(path=path, reason=reason):
+            return f"The test {path} contradicts the issue: {reason}"
         case RunTests():
             return _expectation(view, action)
         case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from agent.errors import Cancelled, EditDoesNotApply
+from agent.errors import AwaitingAnswer, BudgetSpent, Cancelled, EditDoesNotApply, ModelUnusable
 from agent.protocols import (
     Context,
     DecisionModel,
@@ -16,10 +16,12 @@ from agent.protocols import (
     Policy,
     Progress,
     SearchStrategy,
+    Selector,
+    Survivor,
 )
 from agent.search import record
 from agent.search.tree import Node, Tree
-from agent.types import Action, Budget, Effect, Plan, Proof, Spend, State, StopReason, Transition
+from agent.types import Action, Budget, Effect, Plan, Proof, Question, Spend, State, StopReason, Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Parts:
     feedback: Feedback
     executor: Executor
     strategy: SearchStrategy
+    selector: Selector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class Search:
     tree: Tree
     solution: Node | None = None
     proof: Proof | None = None
+    question: Question | None = None  # that the run waits for
+    remark: str = ""  # what ended it, where the stop reason alone does not say
 
 
 def solve(context: Context, root: State, parts: Parts, budget: Budget, around: Surroundings) -> Search:
@@ -74,12 +79,18 @@ def solve(context: Context, root: State, parts: Parts, budget: Budget, around: S
                 continue
             tree.propose(node, actions)
             considered = list(_consider(tree, node, actions, parts))
-            for child in _execute(tree, node, considered, parts, around):
+            for child in _ordered(context, _execute(tree, node, considered, parts, around), parts.selector):
                 proof = _reflect(tree, child, parts, around)
                 if proof is not None:
                     return Search(stop=StopReason.SOLVED, tree=tree, solution=child, proof=proof)
     except Cancelled:
         return Search(stop=StopReason.CANCELLED, tree=tree)
+    except BudgetSpent as spent:
+        return Search(stop=spent.stop, tree=tree, remark=str(spent))
+    except ModelUnusable as unusable:
+        return Search(stop=StopReason.MODEL, tree=tree, remark=str(unusable))
+    except AwaitingAnswer as awaiting:
+        return Search(stop=StopReason.QUESTION, tree=tree, question=awaiting.question)
     return Search(stop=stop, tree=tree)
 
 
@@ -130,6 +141,21 @@ def _execute(
             children.append(child)
     around.progress("search", _summary(tree), done=tree.spend.steps, total=tree.budget.max_steps)
     return tuple(children)
+
+
+def _ordered(context: Context, children: Sequence[Node], selector: Selector) -> Iterator[Node]:
+    """What passes comes first, in the order that the selector gives it; the rest by score."""
+    passing = [child for child in children if child.state.results and child.state.results.passes]
+    survivors = {
+        child.state.digest: Survivor(state=child.state, action=child.transition.plan.action)
+        for child in passing
+        if child.transition is not None
+    }
+    by_state = {child.state.digest: child for child in passing}
+    if survivors:
+        order = selector.order(context, tuple(survivors.values()))
+        yield from (by_state[survivor.state.digest] for survivor in order)
+    yield from (child for child in children if child not in passing)
 
 
 def _reflect(tree: Tree, child: Node, parts: Parts, around: Surroundings) -> Proof | None:

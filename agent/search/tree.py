@@ -29,6 +29,7 @@ class Node:
     closed: bool = False
     refused: str = ""  # why the gates refused it, though its tests pass
     children: list[Node] = field(default_factory=list)
+    tried: list[Transition] = field(default_factory=list)  # from here, whatever became of them
     open_below: int = 0  # open nodes in this subtree, itself included
 
     @property
@@ -109,7 +110,13 @@ class Tree:
 
     def view(self, node: Node) -> View:
         return View(
-            context=self.context, state=node.state, depth=node.depth, notes=node.notes, proposed=node.proposed
+            context=self.context,
+            state=node.state,
+            depth=node.depth,
+            notes=node.notes,
+            proposed=node.proposed,
+            path=tuple(each.transition for each in node.path if each.transition is not None),
+            tried=tuple(node.tried),
         )
 
     # --- What can be changed
@@ -141,6 +148,7 @@ class Tree:
     def record(self, node: Node, transition: Transition) -> Node | None:
         """Keep a transition; the node that it leads to when it was executed."""
         self.transitions.append((node, transition))
+        node.tried.append(transition)
         if transition.effect is not Effect.EXECUTED or transition.after is None:
             return None
         child = Node(

@@ -14,7 +14,18 @@ from typing import assert_never
 
 from agent.protocols import Progress
 from agent.run import Services, open_journal, repair
-from agent.types import Budget, FailureSign, Outcome, Solved, State, Task, TestFile, Unrunnable, Unsolved
+from agent.types import (
+    Asking,
+    Budget,
+    FailureSign,
+    Outcome,
+    Solved,
+    State,
+    Task,
+    TestFile,
+    Unrunnable,
+    Unsolved,
+)
 from agent.workbench import RepositoryWorkbench
 from bot.bench.cases import Case, read_cases, repository_of
 from bot.checkout import Checkout, Checkouts
@@ -202,6 +213,8 @@ def _row(case: Case, mode: Mode, outcome: Outcome, seconds: float) -> Row:
             return replace(row, reproduced=True, fixed=True, changed=outcome.patch.paths)
         case Unsolved():
             return replace(row, reproduced=bool(outcome.reproduction), reason=outcome.summary)
+        case Asking():
+            return replace(row, reproduced=True, reason=f"asked: {outcome.question.text}")
         case Unrunnable():
             return replace(row, reason=outcome.reason)
         case _:

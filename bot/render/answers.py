@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.types import Solved, StopReason, Unrunnable, Unsolved
+from agent.types import Asking, Solved, StopReason, Unrunnable, Unsolved
 from bot.render.parts import (
     RunFacts,
     advice,
@@ -46,6 +46,22 @@ def solved(facts: RunFacts, outcome: Solved, url: str) -> str:
         sections(
             f"I reproduced this issue and opened a pull request with a patch and its proof: {url}",
             details("What was wrong", sections(*(prose(each, 1_500) for each in outcome.rationale[:4]))),
+            cost(outcome.spend),
+            run_line(facts),
+        )
+    )
+
+
+def asking(facts: RunFacts, outcome: Asking) -> str:
+    """The one question: the concrete input, and what could be right."""
+    question = outcome.question
+    return capped(
+        sections(
+            f"**I have a question before I go on.** {prose(question.text, 1_500)}",
+            block(question.input),
+            "What could be right:",
+            *(block(each) for each in question.outputs[:5]),
+            "Answer in a comment on this issue and I go on with it.",
             cost(outcome.spend),
             run_line(facts),
         )

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from agent.errors import Cancelled, EditDoesNotApply
-from agent.executor import apply_operation
 from agent.journal import MemoryJournal
+from agent.operations import apply_operation
 from agent.protocols import Context, SearchStrategy, View
 from agent.run import silent
 from agent.search.solve import Parts, Search, Surroundings, solve, top_k
 from agent.search.strategies import STRATEGIES, BestFirst, BreadthFirst, Greedy, HybridDepthFirst
+from agent.selection import ByScore
 from agent.types import (
     Action,
     Baseline,
@@ -158,6 +159,7 @@ class World:
             feedback=self,
             executor=self,
             strategy=strategy or HybridDepthFirst(),
+            selector=ByScore(),
         )
         around = Surroundings(
             journal=journal or MemoryJournal(),

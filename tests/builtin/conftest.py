@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent.executor import apply_operation
+from agent.operations import apply_operation
 from agent.protocols import Context, View
 from agent.types import Action, Baseline, Operation, Results, State, Task, TestFile
 from sandbox.suites.types import CaseResult, Coverage, SuiteReport, Verdict

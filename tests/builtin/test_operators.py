@@ -18,11 +18,11 @@ from agent.builtin.operators import FAMILIES, Idea
 from agent.builtin.planner import WHY
 from agent.builtin.ranking import GIVEN, USUAL
 from agent.builtin.vocabulary import vocabulary_of
-from agent.executor import apply_operation
 from agent.localize.failure import Failure, FailureKind
 from agent.localize.files import CodeBase
 from agent.localize.source import PythonFile, blocks_of, read_python
 from agent.localize.traceback import Frame
+from agent.operations import apply_operation
 from agent.types import State
 
 
