@@ -16,6 +16,7 @@ from agent.errors import Cancelled, JournalDiverged
 from agent.executor import Bench, SandboxExecutor
 from agent.gates import SizeCap
 from agent.journal import FileJournal
+from agent.method import Method
 from agent.protocols import (
     Context,
     DecisionModel,
@@ -24,11 +25,10 @@ from agent.protocols import (
     Planner,
     Policy,
     Progress,
-    SearchStrategy,
 )
 from agent.report import cancelled_early, conclude, given_not_reproduced, no_tests, summary, unrunnable
 from agent.search.solve import Parts, Surroundings, solve
-from agent.search.strategies import STRATEGIES, HybridDepthFirst
+from agent.search.strategies import STRATEGIES
 from agent.selection import ByScore
 from agent.source import HostTree, RecordedTree
 from agent.types import Baseline, Budget, Outcome, Proof, State, Task
@@ -50,7 +50,7 @@ class Settings:
     limits: Limits
     suite_limits: Limits
     cap: SizeCap
-    strategy: str
+    method: Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Services:
     planner: Planner
     decision: DecisionModel
     feedback: Feedback
-    strategy: SearchStrategy = field(default_factory=HybridDepthFirst)
+    method: Method = field(default_factory=Method)
     workers: int = 2
     limits: Limits = field(default_factory=lambda: Limits(seconds=120))
     suite_limits: Limits = field(default_factory=lambda: Limits(seconds=900))
@@ -115,7 +115,7 @@ def _settle(journal: Journal, task: Task, services: Services, budget: Budget) ->
         limits=services.limits,
         suite_limits=services.suite_limits,
         cap=services.cap,
-        strategy=services.strategy.name,
+        method=services.method,
     )
     answer = journal.effect("settings", {}, lambda: {"settings": encode(wanted)})
     settings = decode(Settings, answer["settings"])
@@ -197,7 +197,7 @@ class _Run:
             decision=services.decision,
             feedback=services.feedback,
             executor=executor,
-            strategy=STRATEGIES.get(self.settings.strategy, services.strategy),
+            strategy=STRATEGIES[self.settings.method.search],
             selector=ByScore(),
         )
 

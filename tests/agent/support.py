@@ -18,7 +18,6 @@ from typing import Any
 
 from agent.protocols import View
 from agent.run import Services
-from agent.search.strategies import HybridDepthFirst
 from agent.types import (
     Action,
     AddTests,
@@ -379,7 +378,6 @@ def services(sandboxes: ToySandboxes, parts: Script, **changes: Any) -> Services
         "planner": parts,
         "decision": parts,
         "feedback": parts,
-        "strategy": HybridDepthFirst(),
         "workers": 1,
     }
     return Services(**{**values, **changes})

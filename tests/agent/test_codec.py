@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from agent.codec import decode, encode
 from agent.gates import SizeCap
+from agent.llm.types import Component
+from agent.method import Method
 from agent.run import Settings
 from agent.types import (
     Budget,
@@ -75,7 +77,7 @@ PLACE = Location(path="p", line=3, suspicion=0.5)
             limits=Limits(seconds=1),
             suite_limits=Limits(),
             cap=SizeCap(),
-            strategy="s",
+            method=Method(search="greedy", models=((Component.POLICY, "m"),)),
         ),
         State(tests=(TEST,)),
         Skill.DEBUGGER,
