@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from agent.errors import Cancelled, EditDoesNotApply
+from agent.errors import AwaitingAnswer, BudgetSpent, Cancelled, EditDoesNotApply, ModelUnusable
 from agent.journal import MemoryJournal
 from agent.operations import apply_operation
-from agent.protocols import Context, SearchStrategy, View
+from agent.protocols import Context, SearchStrategy, Survivor, View
 from agent.run import silent
 from agent.search.solve import Parts, Search, Surroundings, solve, top_k
 from agent.search.strategies import STRATEGIES, BestFirst, BreadthFirst, Greedy, HybridDepthFirst
@@ -27,6 +27,7 @@ from agent.types import (
     GateResult,
     Plan,
     Proof,
+    Question,
     Results,
     Skill,
     Spend,
@@ -138,6 +139,9 @@ class World:
         suite = SuiteReport() if name in self.solved else None
         return state.with_results(Results(generated=SuiteReport(cases=cases), suite=suite))
 
+    def order(self, context: Context, survivors: Sequence[Survivor]) -> Sequence[Survivor]:
+        return ByScore().order(context, survivors)
+
     def confirm(self, state: State) -> Proof:
         gate = GateResult(name="gate", passed=where(state) not in self.refused, explanation="scripted")
         nothing = SuiteReport()
@@ -159,7 +163,7 @@ class World:
             feedback=self,
             executor=self,
             strategy=strategy or HybridDepthFirst(),
-            selector=ByScore(),
+            selector=self,
         )
         around = Surroundings(
             journal=journal or MemoryJournal(),
@@ -316,6 +320,45 @@ def cancel_at(iteration: int) -> Callable[[int], None]:
     return tick
 
 
+@dataclass(kw_only=True)
+class Failing(World):
+    """Its policy cannot go on at one state, as one whose model is gone or would cost too much."""
+
+    at: str
+    error: Exception
+
+    def propose(self, view: View, k: int) -> Sequence[Action]:
+        if where(view.state) == self.at:
+            raise self.error
+        return super().propose(view, k)
+
+
+QUESTION = Question(text="Which of the two?", input="f(0)", outputs=("None", "0"))
+
+
+@dataclass(kw_only=True)
+class Asking(World):
+    """Two states that pass differ on what the issue leaves open."""
+
+    def order(self, _context: Context, survivors: Sequence[Survivor]) -> Sequence[Survivor]:
+        if len(survivors) > 1:
+            raise AwaitingAnswer(QUESTION)
+        return survivors
+
+
+def test_a_cap_that_a_model_call_would_break_is_the_stop_reason() -> None:
+    spent = BudgetSpent(StopReason.MONEY, "the next call may cost 0.02 dollars, 0.01 are left")
+    search = Failing(children=TREE, at="ab", error=spent).run()
+    assert (search.stop, search.remark) == (StopReason.MONEY, str(spent))
+    reached = [where(node.state) for node in search.tree.nodes]
+    assert reached == ["", "a", "b", "c", "ab", "aa"]  # what was reached before is kept
+
+
+def test_a_question_comes_with_the_stop_reason() -> None:
+    search = Asking(children=TREE, solved=frozenset({"a", "b"})).run()
+    assert (search.stop, search.question, search.solution) == (StopReason.QUESTION, QUESTION, None)
+
+
 def test_every_stopping_criterion_is_reached() -> None:
     deep = {"a" * n: [("a" * (n + 1), 0.5)] for n in range(50)}
     rows: list[tuple[StopReason, Search]] = [
@@ -330,6 +373,8 @@ def test_every_stopping_criterion_is_reached() -> None:
         (StopReason.MONEY, World(children=deep).run(measured=lambda: Spend(money=9.0), max_money=9.0)),
         (StopReason.GATES, World(children=TREE, solved=frozenset({"c"}), refused=frozenset({"c"})).run()),
         (StopReason.CANCELLED, World(children=deep).run(tick=cancel_at(3))),
+        (StopReason.MODEL, Failing(children=deep, at="aa", error=ModelUnusable("no key")).run()),
+        (StopReason.QUESTION, Asking(children=TREE, solved=frozenset({"a", "b"})).run()),
     ]
     assert [search.stop for _, search in rows] == [expected for expected, _ in rows]
     # UNRUNNABLE never comes out of a search: test_outcomes.py reaches it.
