@@ -31,7 +31,7 @@ from agent.search.solve import Parts, Surroundings, solve
 from agent.search.strategies import STRATEGIES
 from agent.selection import ByScore
 from agent.source import HostTree, RecordedTree
-from agent.types import Baseline, Budget, Outcome, Proof, State, Task
+from agent.types import Baseline, Budget, Outcome, Proof, Spend, State, Task
 from agent.workbench import JournaledWorkbench, RepositoryWorkbench, Workbench
 from sandbox import Limits, Sandbox, Sandboxes
 from sandbox.environments import Environment
@@ -101,6 +101,7 @@ def repair(
         build_seconds=settings.budget.max_seconds,
         test_command=task.test_command,
         repository=task.repository,
+        cancelled=cancelled,
     )
     run = _Run(settings=settings, services=services, journal=journal, progress=progress, cancelled=cancelled)
     outcome = run.outcome(tree, bench)
@@ -144,7 +145,10 @@ class _Run:
         self.progress("source", "reading the repository")
         source = RecordedTree(self.journal, cache(lambda: HostTree(tree)))
         self.progress("environment", "detecting and building")
-        ground = JournaledWorkbench(self.journal, workbench, self.clock, self.progress)
+        try:
+            ground = JournaledWorkbench(self.journal, workbench, self.clock, self.progress)
+        except Cancelled:
+            return cancelled_early(Spend(seconds=self.clock.seen))
         if not isinstance(ground.prepared, Environment):
             return unrunnable(ground.prepared, self.clock.seen)
         suite = ground.suite()

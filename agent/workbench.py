@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +12,10 @@ from typing import Protocol
 
 from agent.codec import decode, encode
 from agent.effects import Clock
-from agent.errors import JournalDiverged
+from agent.errors import Cancelled, JournalDiverged
 from agent.protocols import Journal, JsonObject, Progress
-from sandbox import Limits, Sandbox, Sandboxes, SandboxSpec
+from agent.stoppable import StoppableSandboxes
+from sandbox import Limits, Sandbox, SandboxClosed, Sandboxes, SandboxSpec
 from sandbox.environments import BuildFailed, Environment, Undetected, build, detect
 from sandbox.environments.build import LIMITS as BUILD
 from sandbox.suites.command_suite import CommandSuite
@@ -55,31 +58,39 @@ class RepositoryWorkbench:
         test_command: tuple[str, ...] = (),
         repository: str = "",
         label: str = "run",
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``build_seconds`` caps each command of a build: a run's cap holds for what a build script does.
-        Environments are shared among the trees of one ``repository``, not between repositories."""
+        """``build_seconds`` caps a build as a whole. Environments are shared among the trees of one
+        ``repository``, not between repositories."""
         self._tree = tree
         self._test_command = test_command
         self._repository = repository
         self._sandboxes = sandboxes
         self._cache = cache
         self._limits = limits
-        self._build_limits = replace(BUILD, seconds=min(BUILD.seconds, build_seconds))
+        self._build_seconds = build_seconds
+        self._cancelled = cancelled
         self._label = label
 
     def prepare(self, progress: Progress) -> Prepared:
         recipe = detect(self._tree)
         if isinstance(recipe, Undetected):
             return recipe
-        return build(
-            recipe,
-            self._tree,
-            self._sandboxes,
-            self._cache,
-            progress=progress,
-            limits=self._build_limits,
-            owner=self._repository,
-        )
+        deadline = time.monotonic() + self._build_seconds
+        try:
+            return build(
+                recipe,
+                self._tree,
+                StoppableSandboxes(self._sandboxes, lambda: self._cancelled() or time.monotonic() > deadline),
+                self._cache,
+                progress=progress,
+                limits=replace(BUILD, seconds=min(BUILD.seconds, self._build_seconds)),
+                owner=self._repository,
+            )
+        except SandboxClosed:
+            if self._cancelled():
+                raise Cancelled("asked to stop") from None
+            return _too_long(self._build_seconds)
 
     def suite(self, environment: Environment) -> Detected:
         found = detect_suite(self._tree, environment, self._test_command)
@@ -92,6 +103,14 @@ class RepositoryWorkbench:
             tree=self._tree, environment=environment.directory, limits=self._limits, label=self._label
         )
         return self._sandboxes.open(spec)
+
+
+def _too_long(seconds: float) -> BuildFailed:
+    return BuildFailed(
+        reason=f"the environment was not built within {seconds:.0f} s",
+        output="",
+        advice=("Allow the run more time, or declare fewer dependencies for the tests.",),
+    )
 
 
 class JournaledWorkbench:
@@ -111,6 +130,8 @@ class JournaledWorkbench:
         seconds = answer["clock"]
         assert isinstance(seconds, int | float)
         clock.saw(seconds)
+        if answer.get("cancelled"):
+            raise Cancelled("asked to stop")
         self.prepared = decode(_Preparation, answer["preparation"]).prepared
 
     def suite(self) -> Detected:
@@ -123,7 +144,10 @@ class JournaledWorkbench:
         return self._bench.open(self._environment())
 
     def _prepare(self, clock: Clock) -> JsonObject:
-        prepared = self._bench.prepare(self._progress)
+        try:
+            prepared = self._bench.prepare(self._progress)
+        except Cancelled:  # a recorded answer: the same run stops at the same place in every replay
+            return {"cancelled": True, "clock": clock.now()}
         if isinstance(prepared, Environment):
             self._here = prepared
             prepared = replace(prepared, directory=Path())  # a place on this machine is no fact of the run
