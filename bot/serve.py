@@ -89,9 +89,11 @@ def serve_web(service: Service) -> None:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    logger.info("listening", host=settings.host, port=settings.port)
     try:
-        uvicorn.Server(config).run()
+        door = config.bind_socket()
+        door.listen(config.backlog)  # from here on nobody is turned away
+        logger.info("listening", host=settings.host, port=door.getsockname()[1])
+        uvicorn.Server(config).run(sockets=[door])
     except SystemExit as error:  # it has logged why, and its code means something else here
         raise ConfigError(
             f"{settings.host}:{settings.port} cannot be listened on: "
