@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent.affected import affected_tests
+from agent.affected import WHOLE, affected_tests
 from agent.effects import JournaledRunner, Run
 from agent.operations import apply_operation
 from agent.protocols import Context
@@ -24,6 +24,8 @@ from agent.types import (
 )
 from sandbox import Completed, Limits
 from sandbox.suites.types import Suite, SuiteReport
+
+UNTESTED = SuiteReport(problem="no test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,16 +151,18 @@ class SandboxExecutor:
             [self._bench.run(state, selection(state.reproduction), label="own tests") for state in tested]
         )
         reports = dict(zip(map(_key, tested), own, strict=True))
-        passing = [state for state in tested if _all_pass(reports[_key(state)])]
+        passing = [
+            state for state in states if not state.reproduction or _all_pass(reports[_key(state)])
+        ]  # without tests (J16) the suite alone measures
         suites = dict(zip(map(_key, passing), self._suite_of(passing), strict=True))
         return [
             Results(
-                generated=reports[_key(state)],
+                generated=reports.get(_key(state), UNTESTED),
                 suite=suites[_key(state)][0],
                 regressions=suites[_key(state)][1],
             )
             if _key(state) in suites
-            else Results(generated=reports.get(_key(state), SuiteReport(problem="no test")))
+            else Results(generated=reports[_key(state)])
             for state in states
         ]
 
@@ -166,7 +170,7 @@ class SandboxExecutor:
         """The suite's tests that can see each change, and which of them got worse."""
         baselines = [expected(state.reproduction, self._context, self._bench) for state in states]
         chosen = [
-            affected_tests(state.patch, baseline, self._context.source)
+            affected_tests(state.patch, baseline, self._context.source) if state.reproduction else WHOLE
             for state, baseline in zip(states, baselines, strict=True)
         ]
         runs = [

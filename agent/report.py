@@ -10,7 +10,18 @@ from agent.protocols import JsonObject
 from agent.rationale import attempts, rationale
 from agent.search.solve import Search
 from agent.search.tree import Tree
-from agent.types import Asking, Baseline, Outcome, Solved, Spend, State, StopReason, Unrunnable, Unsolved
+from agent.types import (
+    Asking,
+    Baseline,
+    Outcome,
+    Patch,
+    Solved,
+    Spend,
+    State,
+    StopReason,
+    Unrunnable,
+    Unsolved,
+)
 from sandbox.environments import BuildFailed, Undetected
 from sandbox.suites.table import NoSuite
 
@@ -39,7 +50,20 @@ def conclude(search: Search, baseline: Baseline) -> Outcome:
         advice=_advice(search.stop),
         baseline=baseline,
         spend=tree.spend,
+        best=best_branch(tree),
     )
+
+
+def best_branch(tree: Tree) -> Patch | None:
+    """The code that is left when nothing could be proven (D4): the highest score, the earliest of equals.
+
+    Without any test (J16) every code scores alike, so it is the first that breaks nothing of the suite. None
+    when no code was measured, or all of it breaks something.
+    """
+    coded = [node for node in tree.nodes if node.state.patch.changes and node.measured_score >= 0]
+    if not coded:
+        return None
+    return max(coded, key=lambda node: (node.measured_score, -node.id)).state.patch
 
 
 def given_not_reproduced(root: State, baseline: Baseline, spend: Spend) -> Unsolved:
@@ -108,7 +132,7 @@ def summary(outcome: Outcome) -> JsonObject:
                 "gates": [encode(gate) for gate in outcome.proof.gates],
             }
         case Unsolved():
-            found = {"summary": outcome.summary}
+            found = {"summary": outcome.summary, "best": outcome.best.digest if outcome.best else None}
         case Asking():
             found = {"question": encode(outcome.question)}
         case Unrunnable():
