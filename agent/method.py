@@ -46,6 +46,7 @@ class Method:
     decision: bool = True
     clarify: bool = True
     eager_plans: bool = False  # all K plans before the first decision (U14)
+    replan: bool = False  # a plan that is not used is made anew once, knowing why (U13)
     patience: int = 60  # built-in proposals at one state before the model is asked (ESCALATE)
     skills: tuple[str, ...] = field(
         default=("architect", "implementer", "debugger", "test designer")

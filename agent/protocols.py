@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from agent.types import (
     Action,
@@ -77,8 +77,20 @@ class Survivor:
     action: Action
 
 
+class NoActions(tuple[Action, ...]):
+    """No proposal, and why: a policy's remark instead of actions, kept in the journal."""
+
+    remark: str
+
+    def __new__(cls, remark: str) -> Self:
+        made = super().__new__(cls)
+        made.remark = remark
+        return made
+
+
 class Policy(Protocol):
-    """Proposes scored actions for a state (C2, B6); fewer or none when it has nothing more to say."""
+    """Proposes scored actions for a state (C2, B6); fewer, none or :class:`NoActions` when it has nothing
+    more to say."""
 
     def propose(self, view: View, k: int) -> Sequence[Action]: ...
 

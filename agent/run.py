@@ -203,6 +203,8 @@ class _Run:
             executor=executor,
             strategy=STRATEGIES[self.settings.method.search],
             selector=ByScore(),
+            eager_plans=self.settings.method.eager_plans,
+            replan=self.settings.method.replan,
         )
 
     def _around(self, context: Context, bench: Bench, source: RecordedTree) -> Surroundings:
@@ -218,6 +220,7 @@ class _Run:
             measured=lambda: bench.runner.meter.spend,
             confirm=prove,
             progress=self.progress,
+            workers=self.services.workers,
         )
 
 

@@ -7,22 +7,25 @@ from collections.abc import Sequence
 
 from agent.codec import encode
 from agent.protocols import JsonObject, JsonValue
-from agent.search.tree import Node
+from agent.search.tree import Node, Tree
 from agent.types import Action, GateResult, Results, Transition
 from sandbox.suites.types import SuiteReport
 
 MESSAGE = 300
+MOST = 20
 
 
-def visit(number: int, node: Node, actions: Sequence[Action]) -> JsonObject:
-    """A node visit and the scored actions taken up there (C2). Their operations follow with the plans."""
-    return {
+def visit(number: int, node: Node, actions: Sequence[Action], remark: str = "") -> JsonObject:
+    """A node visit and the scored actions taken up there (C2), or why there are none. Their operations follow
+    with the plans."""
+    body: JsonObject = {
         "visit": number,
         "node": node.id,
         "state": node.state.digest,
         "depth": node.depth,
         "actions": [_action(action) for action in actions],
     }
+    return body | {"remark": remark[:MESSAGE]} if remark else body
 
 
 def transition(node: Node, step: Transition, child: Node | None) -> JsonObject:
@@ -38,6 +41,26 @@ def transition(node: Node, step: Transition, child: Node | None) -> JsonObject:
     if child is not None:
         body |= {"child": child.id, "state": child.state.digest, "results": results(child.state.results)}
     return body
+
+
+def iteration(tree: Tree, node: Node, children: Sequence[Node]) -> JsonObject:
+    """What a round brought: the tests added, the failures found that were not known before (J12), the best so
+    far (J11)."""
+    tests = {test.path for child in children for test in child.state.tests}
+    failures = set().union(*map(_failing, children))
+    return {
+        "iteration": tree.iterations,
+        "node": node.id,
+        "tests_added": sorted(tests - {test.path for test in node.state.tests}),
+        "failures_found": sorted(failures - _failing(node))[:MOST],
+        "reached": len(children),
+        "best": tree.best.measured_score,
+    }
+
+
+def _failing(node: Node) -> frozenset[str]:
+    results = node.state.results
+    return frozenset() if results is None else results.generated.failing | frozenset(results.regressions)
 
 
 def feedback(node: Node, descend: bool, reason: str) -> JsonObject:

@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from agent.errors import AwaitingAnswer, BudgetSpent, Cancelled, EditDoesNotApply, ModelUnusable
-from agent.protocols import (
-    Context,
-    DecisionModel,
-    Executor,
-    Feedback,
-    Journal,
-    Planner,
-    Policy,
-    Progress,
-    SearchStrategy,
-    Selector,
-    Survivor,
-)
+from agent.errors import AwaitingAnswer, BudgetSpent, Cancelled, ModelUnusable
+from agent.protocols import Context, NoActions, Selector, Survivor, View
 from agent.search import record
+from agent.search.consider import consider
+from agent.search.parts import Parts, Surroundings
 from agent.search.tree import Node, Tree
-from agent.types import Action, Budget, Effect, Plan, Proof, Question, Spend, State, StopReason, Transition
+from agent.types import Action, Budget, Proof, Question, State, StopReason, Transition
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The four networks of the paper, its execution module and the way to walk the tree."""
-
-    policy: Policy
-    planner: Planner
-    decision: DecisionModel
-    feedback: Feedback
-    executor: Executor
-    strategy: SearchStrategy
-    selector: Selector
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the search is tied to. ``tick`` looks at clock and cancellation; ``confirm`` proves a state
-    apart."""
-
-    journal: Journal
-    tick: Callable[[int], None]
-    measured: Callable[[], Spend]
-    confirm: Callable[[State], Proof]
-    progress: Progress
+__all__ = ["Parts", "Search", "Surroundings", "solve", "top_k"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +31,6 @@ class Search:
 def solve(context: Context, root: State, parts: Parts, budget: Budget, around: Surroundings) -> Search:
     """Search from a measured root state until a state is proven or a stopping criterion is met (A4, C8)."""
     tree = Tree(context, root, budget, around.measured)
-    k = min(parts.strategy.width or budget.actions_per_state, budget.actions_per_state)
     try:
         while (stop := tree.stop) is None:
             node = parts.strategy.next(tree)
@@ -72,17 +38,18 @@ def solve(context: Context, root: State, parts: Parts, budget: Budget, around: S
                 return Search(stop=_nothing_left(tree), tree=tree)
             view = tree.visit(node)
             around.tick(tree.visits)
-            actions = top_k(parts.policy.propose(view, k), k, node.proposed)
-            around.journal.note("visit", record.visit(tree.visits, node, actions))
+            actions = _proposals(tree, node, view, parts, around)
             if not actions:
                 tree.close(node)
                 continue
-            tree.propose(node, actions)
-            considered = list(_consider(tree, node, actions, parts))
-            for child in _ordered(context, _execute(tree, node, considered, parts, around), parts.selector):
+            considered = consider(tree, node, actions, parts, around)
+            children = _execute(tree, node, considered.steps, parts, around)
+            for child in _ordered(context, children, parts.selector):
                 proof = _reflect(tree, child, parts, around)
                 if proof is not None:
                     return Search(stop=StopReason.SOLVED, tree=tree, solution=child, proof=proof)
+            if considered.ended is not None:
+                raise considered.ended
     except Cancelled:
         return Search(stop=StopReason.CANCELLED, tree=tree)
     except BudgetSpent as spent:
@@ -100,28 +67,16 @@ def top_k(proposals: Iterable[Action], k: int, proposed: frozenset[str] = frozen
     return tuple(sorted(new.values(), key=lambda action: (-action.score, action.id))[:k])
 
 
-def _consider(tree: Tree, node: Node, actions: Sequence[Action], parts: Parts) -> Iterator[Transition]:
-    """Plan and decide, one proposal after the other, as long as the budget lasts; apply what is to be
-    used."""
-    for action in actions:
-        if tree.cut_short is not None:
-            return
-        tree.step()
-        view = tree.view(node)
-        plan = parts.planner.expand(view, action)
-        decision = parts.decision.decide(view, plan)
-        step = Transition(before=node.state, plan=plan, decision=decision, effect=Effect.NOT_USED)
-        yield _apply(tree, node, plan, step, parts.executor) if decision.use else step
-
-
-def _apply(tree: Tree, node: Node, plan: Plan, step: Transition, executor: Executor) -> Transition:
-    try:
-        after = executor.apply(node.state, plan)
-    except EditDoesNotApply as error:
-        return replace(step, effect=Effect.NOT_APPLIED, remark=str(error))
-    if not tree.first_time(after):
-        return replace(step, effect=Effect.DUPLICATE)
-    return replace(step, effect=Effect.EXECUTED, after=after)
+def _proposals(tree: Tree, node: Node, view: View, parts: Parts, around: Surroundings) -> tuple[Action, ...]:
+    """The K actions of this visit (C2); with them an iteration begins (U16)."""
+    k = min(parts.strategy.width or tree.budget.actions_per_state, tree.budget.actions_per_state)
+    answer = parts.policy.propose(view, k)
+    actions = top_k(answer, k, node.proposed)
+    remark = answer.remark if isinstance(answer, NoActions) else ""
+    around.journal.note("visit", record.visit(tree.visits, node, actions, remark))
+    if actions:
+        tree.propose(node, actions)
+    return actions
 
 
 def _execute(
@@ -139,6 +94,7 @@ def _execute(
         around.journal.note("transition", record.transition(node, step, child))
         if child is not None:
             children.append(child)
+    around.journal.note("iteration", record.iteration(tree, node, children))
     around.progress("search", _summary(tree), done=tree.spend.steps, total=tree.budget.max_steps)
     return tuple(children)
 

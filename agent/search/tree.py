@@ -82,6 +82,10 @@ class Tree:
         return replace(self._measured(), iterations=self._iterations, steps=self._steps)
 
     @property
+    def iterations(self) -> int:
+        return self._iterations
+
+    @property
     def stop(self) -> StopReason | None:
         """The cap that forbids another iteration, if any."""
         stale = self._iterations - self._improved_at
@@ -93,6 +97,18 @@ class Tree:
     def cut_short(self) -> StopReason | None:
         """The cap that forbids another proposal in the running iteration, if any."""
         return self.budget.exceeded(replace(self.spend, iterations=self._iterations - 1))
+
+    def fits(self, each: Spend | None, times: int) -> bool:
+        """Whether this use, so many times, surely stays below the caps on tokens, money and time."""
+        if each is None:
+            return False
+        now = self._measured()
+        then = Spend(
+            seconds=now.seconds + times * each.seconds,
+            tokens=now.tokens + times * each.tokens,
+            money=now.money + times * each.money,
+        )
+        return self.budget.exceeded(then) is None
 
     @property
     def refused(self) -> tuple[Node, ...]:

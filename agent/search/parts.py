@@ -1,0 +1,57 @@
+"""What the search is made of and what it is tied to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.protocols import (
+    DecisionModel,
+    Executor,
+    Feedback,
+    Journal,
+    Planner,
+    Policy,
+    Progress,
+    SearchStrategy,
+    Selector,
+)
+from agent.types import Proof, Spend, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The four networks of the paper, its execution module, the way to walk the tree, and what is proven
+    first.
+
+    ``eager_plans``: all plans of a visit before the first decision (U14). ``replan``: a plan that is not used
+    is made anew once, knowing why (U13).
+    """
+
+    policy: Policy
+    planner: Planner
+    decision: DecisionModel
+    feedback: Feedback
+    executor: Executor
+    strategy: SearchStrategy
+    selector: Selector
+    eager_plans: bool = False
+    replan: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the search is tied to. ``tick`` looks at clock and cancellation; ``confirm`` proves a state apart.
+
+    ``workers`` is how many proposals are planned and decided at a time; it never changes the result.
+    ``dearest`` is what considering one proposal uses at most, in tokens, money and seconds; None: nobody
+    knows, and proposals are considered one after the other.
+    """
+
+    journal: Journal
+    tick: Callable[[int], None]
+    measured: Callable[[], Spend]
+    confirm: Callable[[State], Proof]
+    progress: Progress
+    workers: int = 1
+    dearest: Spend | None = None
