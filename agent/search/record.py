@@ -12,6 +12,8 @@ from agent.types import Action, GateResult, Results, Transition
 from sandbox.suites.types import SuiteReport
 
 MESSAGE = 300
+DETAILS = 1500  # characters of a failing case's traceback
+DETAILED = 5  # failing cases of one run with their tracebacks
 MOST = 20
 
 
@@ -25,6 +27,8 @@ def visit(number: int, node: Node, actions: Sequence[Action], remark: str = "") 
         "depth": node.depth,
         "actions": [_action(action) for action in actions],
     }
+    if node.parent is None and node.visits == 1:  # no transition leads here that could tell what was measured
+        body["results"] = results(node.state.results)
     return body | {"remark": remark[:MESSAGE]} if remark else body
 
 
@@ -93,10 +97,12 @@ def results(measured: Results | None) -> JsonValue:
 
 
 def report(run: SuiteReport) -> JsonObject:
-    """A summary: counts, and each failing case in a line."""
+    """A summary: counts, each failing case in a line, and the ends of the first tracebacks."""
+    failed = [case for case in run.cases if case.failing]
     return {
         "passed": len(run.passing),
-        "failed": {case.id: case.message[:MESSAGE] for case in run.cases if case.failing},
+        "failed": {case.id: case.message[:MESSAGE] for case in failed},
+        "details": {case.id: case.details[-DETAILS:] for case in failed[:DETAILED] if case.details},
         "problem": run.problem[:MESSAGE],
     }
 
@@ -109,5 +115,7 @@ def _action(action: Action) -> JsonObject:
         "summary": action.summary,
         "score": action.score,
         "score_source": action.score_source,
+        "origin": action.origin,
+        "level": action.level,
         "target": encode(action.target),
     }
