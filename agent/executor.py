@@ -22,10 +22,12 @@ from agent.types import (
     State,
     TestFile,
 )
+from agent.witnesses import separable, settle, unsettled
 from sandbox import Completed, Limits
 from sandbox.suites.types import Suite, SuiteReport
 
 UNTESTED = SuiteReport(problem="no test")
+ENOUGH_REGRESSIONS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,7 @@ class Bench:
         select: tuple[str, ...],
         *,
         coverage: bool = False,
+        stop_after: int = 0,
         attempt: int = 0,
         fresh: bool = False,
         label: str,
@@ -54,7 +57,7 @@ class Bench:
         """The run of some tests, of all for an empty selection, with a state's files in place."""
         limits = self.limits if select else self.suite_limits
         return Run(
-            command=self.suite.command(select, coverage=coverage, limits=limits),
+            command=self.suite.command(select, coverage=coverage, stop_after=stop_after, limits=limits),
             overlay={**self.overlay, **state.overlay},
             attempt=attempt,
             fresh=fresh,
@@ -102,18 +105,58 @@ class SandboxExecutor:
 
     def apply(self, state: State, plan: Plan) -> State:
         after = state
-        for step in plan.steps:
+        for step in separable(plan).steps:
             after = apply_operation(after, step.operation, self._context.source)
         return after if after == state else replace(after, results=None)
 
     def measure(self, states: Sequence[State]) -> tuple[State, ...]:
         """Reproduction on base for states without a patch; for the others own tests first, then the
-        suite's."""
+        suite's. What is answered may hold the tests in other roles, as base gives them (U22)."""
         on_base = [state for state in states if not state.patch.changes]
         patched = [state for state in states if state.patch.changes]
-        measured = dict(zip(map(_key, on_base), self._reproduce(on_base), strict=True))
-        measured |= zip(map(_key, patched), self._own_then_suite(patched), strict=True)
-        return tuple(state.with_results(measured[_key(state)]) for state in states)
+        measured = dict(zip(map(_key, on_base), self._on_base(on_base), strict=True))
+        measured |= zip(map(_key, patched), self._patched(patched), strict=True)
+        return tuple(measured[_key(state)] for state in states)
+
+    def _on_base(self, states: Sequence[State]) -> list[State]:
+        """Measured; and once more where roles changed, since what is left must reproduce by itself."""
+        first = [
+            state.with_results(results)
+            for state, results in zip(states, self._reproduce(states), strict=True)
+        ]
+        settled = [self._settled(state) for state in first]
+        changed = [state for state, before in zip(settled, first, strict=True) if state is not before]
+        again = iter(self._reproduce(changed))
+        return [
+            state if state is before else state.with_results(next(again))
+            for state, before in zip(settled, first, strict=True)
+        ]
+
+    def _settled(self, state: State) -> State:
+        results = state.results
+        if results is None or results.reproduced or not unsettled(state.tests):
+            return state
+        source = self._context.source
+        tests = settle(state.tests, results.generated, lambda path: source.read(path) is not None)
+        return state if tests == state.tests else replace(state, tests=tests, results=None)
+
+    def _patched(self, states: Sequence[State]) -> list[State]:
+        """A test that came after a patch has its role from base all the same; what reproduces nothing there
+        measures nothing here."""
+        ready = [self._with_roles(state) for state in states]
+        whole = [state for state in ready if state.results is None]
+        measured = iter(self._own_then_suite(whole))
+        return [state if state.results else state.with_results(next(measured)) for state in ready]
+
+    def _with_roles(self, state: State) -> State:
+        """Runs nothing for tests that were measured on base before: the journal has it."""
+        if not unsettled(state.tests):
+            return replace(state, results=None)
+        (base,) = self._on_base([State(tests=state.tests)])
+        if base.results is not None and base.results.reproduced:
+            return replace(state, tests=base.tests, results=None)
+        remark = base.results.remark if base.results is not None else ""
+        return state.with_results(Results(remark=f"the tests do not reproduce the issue on base: {remark}"))
 
     def _reproduce(self, states: Sequence[State]) -> list[Results]:
         """Twice each, since a flaky test proves nothing; the second time with coverage, for localisation."""
@@ -173,26 +216,57 @@ class SandboxExecutor:
             affected_tests(state.patch, baseline, self._context.source) if state.reproduction else WHOLE
             for state, baseline in zip(states, baselines, strict=True)
         ]
-        runs = [
-            self._bench.run(state, select, label="suite")
-            for state, select in zip(states, chosen, strict=True)
+        asked = [
+            _Asked(state=state, select=select, baseline=baseline)
+            for state, select, baseline in zip(states, chosen, baselines, strict=True)
             if select is not None
         ]
-        reports = iter(self._bench.reports(runs))
-        return [
-            (SuiteReport(), ()) if select is None else self._compare(next(reports), select, baseline.passing)
-            for select, baseline in zip(chosen, baselines, strict=True)
-        ]
+        reports = self._bench.reports(
+            [
+                self._bench.run(each.state, each.select, stop_after=each.stop_after, label="suite")
+                for each in asked
+            ]
+        )
+        compared = iter([self._compare(each, report) for each, report in zip(asked, reports, strict=True)])
+        return [(SuiteReport(), ()) if select is None else next(compared) for select in chosen]
 
-    def _compare(
-        self, report: SuiteReport, select: tuple[str, ...], passing: frozenset[str]
-    ) -> tuple[SuiteReport, tuple[str, ...]]:
-        worse = regressions(report, select, passing)
-        if worse and select:
-            # A test that needs another one to run before it fails in any selection, on base as well.
-            base = self._bench.reports([self._bench.run(State(), select, label="suite on base")])[0]
-            worse = tuple(case for case in worse if case in base.passing)
-        return report, worse
+    def _compare(self, asked: _Asked, report: SuiteReport) -> tuple[SuiteReport, tuple[str, ...]]:
+        select, passing = asked.select, asked.baseline.passing
+        if asked.cut_short(report):
+            worse = tuple(sorted(report.failing & passing))
+            kept = self._also_on_base(worse, select)
+            if kept:
+                return report, kept
+            # All that failed fails on base too in this selection: only a whole run tells.
+            report = self._bench.reports([self._bench.run(asked.state, select, label="suite, whole")])[0]
+        return report, self._also_on_base(regressions(report, select, passing), select)
+
+    def _also_on_base(self, worse: tuple[str, ...], select: tuple[str, ...]) -> tuple[str, ...]:
+        """Less what fails on base as well: a test that needs another one to run before it fails in any
+        selection."""
+        if not worse or not select:
+            return worse
+        base = self._bench.reports([self._bench.run(State(), select, label="suite on base")])[0]
+        return tuple(case for case in worse if case in base.passing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What of the suite is run for a state."""
+
+    state: State
+    select: tuple[str, ...]
+    baseline: Baseline
+
+    @property
+    def stop_after(self) -> int:
+        """A patch that breaks so many is no repair; showing each failure takes longer than the tests do
+        (measured on a library whose parser a candidate broke: 66 to 103 s instead of 5)."""
+        known = 0 if self.select else len(self.baseline.failing) + len(self.baseline.flaky)
+        return known + ENOUGH_REGRESSIONS
+
+    def cut_short(self, report: SuiteReport) -> bool:
+        return len(report.failing) >= self.stop_after
 
 
 def regressions(report: SuiteReport, select: tuple[str, ...], passing: frozenset[str]) -> tuple[str, ...]:

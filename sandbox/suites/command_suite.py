@@ -49,7 +49,7 @@ class CommandSuite:
         select: tuple[str, ...] = (),  # noqa: ARG002
         *,
         coverage: bool = False,  # noqa: ARG002
-        fail_fast: bool = False,  # noqa: ARG002
+        stop_after: int = 0,  # noqa: ARG002
         limits: Limits | None = None,
     ) -> Command:
         return Command(

@@ -59,7 +59,7 @@ class PytestSuite:
         select: tuple[str, ...] = (),
         *,
         coverage: bool = False,
-        fail_fast: bool = False,
+        stop_after: int = 0,
         limits: Limits | None = None,
     ) -> Command:
         report = (f"--junitxml={_JUNIT}", "-o", "junit_family=xunit1") if self.junit else ()
@@ -76,7 +76,7 @@ class PytestSuite:
                     "select": select,
                     "deselect": self.deselected,
                     "coverage": coverage,
-                    "fail_fast": fail_fast,
+                    "stop_after": stop_after,
                     "case_seconds": case_seconds(self.case_seconds, limits, coverage=coverage),
                 }
             ),

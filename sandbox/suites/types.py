@@ -73,8 +73,8 @@ class Suite(Protocol):
     """A runner: pytest or unittest. Pure: it makes commands and reads what they left.
 
     ``select`` holds case ids or file paths; empty runs everything. ``coverage`` asks for per-test line
-    coverage. ``fail_fast`` stops at the first failure. ``limits`` bounds the command; a runner may also
-    bound one case.
+    coverage. ``stop_after`` ends the run after so many failures (0: never). ``limits`` bounds the
+    command; a runner may also bound one case.
     """
 
     @property
@@ -91,7 +91,7 @@ class Suite(Protocol):
         select: tuple[str, ...] = (),
         *,
         coverage: bool = False,
-        fail_fast: bool = False,
+        stop_after: int = 0,
         limits: Limits | None = None,
     ) -> Command: ...
 

@@ -36,7 +36,7 @@ class UnittestSuite:
         select: tuple[str, ...] = (),
         *,
         coverage: bool = False,
-        fail_fast: bool = False,
+        stop_after: int = 0,
         limits: Limits | None = None,
     ) -> Command:
         return Command(
@@ -48,7 +48,7 @@ class UnittestSuite:
                     "select": select,
                     "deselect": self.deselected,
                     "coverage": coverage,
-                    "fail_fast": fail_fast,
+                    "stop_after": stop_after,
                     "case_seconds": case_seconds(self.case_seconds, limits, coverage=coverage),
                 }
             ),

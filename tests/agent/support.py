@@ -202,6 +202,7 @@ def run_toy(files: Mapping[str, bytes], request: Mapping[str, Any], flaky: froze
         if select and not any(each.split("::")[0] == path for each in select):
             continue
         lines += _run_file(path, files, select, covered if request["coverage"] else None, flaky)
+    lines = _cut(lines, int(request["stop_after"]))
     lines.append({"kind": "finish"})
     collected = {REPORT: "\n".join(map(json.dumps, lines)).encode()}
     if request["coverage"]:
@@ -209,6 +210,15 @@ def run_toy(files: Mapping[str, bytes], request: Mapping[str, Any], flaky: froze
     return Completed(
         exit_status=0, stopped_by=None, stdout=b"", stderr=b"", seconds=0.01, collected=collected
     )
+
+
+def _cut(lines: list[dict[str, object]], stop_after: int) -> list[dict[str, object]]:
+    failed = 0
+    for number, line in enumerate(lines, start=1):
+        failed += line.get("verdict") in ("failed", "error")
+        if failed == stop_after > 0:
+            return lines[:number]
+    return lines
 
 
 def _run_file(

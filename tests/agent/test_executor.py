@@ -11,7 +11,7 @@ import pytest
 from agent.baseline import measure_baseline
 from agent.effects import Clock, JournaledRunner, SandboxPool
 from agent.errors import EditDoesNotApply
-from agent.executor import Bench, SandboxExecutor, apply_operation, selection
+from agent.executor import ENOUGH_REGRESSIONS, Bench, SandboxExecutor, apply_operation, selection
 from agent.journal import MemoryJournal
 from agent.protocols import Context
 from agent.source import HostTree
@@ -204,6 +204,31 @@ def test_what_passed_on_base_and_fails_now_is_a_regression(lab: Make) -> None:
     assert results.regressions == ("tests/test_calc.py::test_positive",)
     assert results.score == 0.0
     assert not results.passes
+
+
+def test_a_patch_that_breaks_much_is_not_measured_to_the_end(lab: Make, tree: Path) -> None:
+    """Showing hundreds of failures takes longer than running the tests; none of them can pass any more."""
+    many = "".join(f"\n\ndef test_{n}():\n    assert sign(3) == 1\n" for n in range(30))
+    (tree / "tests" / "test_many.py").write_text("from calc import sign\n" + many)
+    results = lab().after(GOOD, edit(13, "    return 1", "    return 0")).results
+    assert results is not None
+    assert results.suite is not None
+    assert len(results.regressions) == ENOUGH_REGRESSIONS
+    assert len(results.suite.cases) < 30
+
+
+def test_failures_that_base_has_in_the_same_selection_do_not_end_it_early(lab: Make, tree: Path) -> None:
+    """Tests that need another one before them fail in a selection; the one regression is still seen."""
+    needy = "".join(f"\n\ndef test_{n}():\n    assert sign(3) == 1 and READY\n" for n in range(12))
+    first = "from calc import sign\nREADY = []\n\n\ndef test_a():\n    READY.append(1)\n"
+    (tree / "tests" / "test_needy.py").write_text(first + needy)
+    (tree / "tests" / "test_z.py").write_text(
+        "from calc import sign\n\n\ndef test_z():\n    assert sign(3) == 1\n"
+    )
+    results = lab().after(GOOD, edit(13, "    return 1", "    return 0")).results
+    assert results is not None
+    assert "tests/test_z.py::test_z" in results.regressions
+    assert not any("needy" in case for case in results.regressions)
 
 
 def test_a_change_that_no_coverage_knows_asks_for_the_whole_suite(lab: Make) -> None:

@@ -135,9 +135,9 @@ def test_thousands_of_ids_fit(bench) -> None:
     assert report.passing == frozenset(ids)
 
 
-def test_fail_fast_stops_at_the_first_failure(bench) -> None:
+def test_stop_after_stops_at_the_first_failure(bench) -> None:
     place = bench({"test_a.py": "def test_1(): assert 0\ndef test_2(): ...\n"})
-    report, _ = place.run(place.suite(), fail_fast=True)
+    report, _ = place.run(place.suite(), stop_after=1)
     assert [case.id for case in report.cases] == ["test_a.py::test_1"]
 
 

@@ -104,7 +104,7 @@ def test_a_test_that_leaves(bench) -> None:
     assert runs.coverage.tests_of("test_a.py") == runs.classes.passing
 
 
-def test_fail_fast_and_class_preparation(bench) -> None:
+def test_stop_after_and_class_preparation(bench) -> None:
     body = """\
 import unittest
 class A(unittest.TestCase):
@@ -119,5 +119,5 @@ class B(unittest.TestCase):
     report, _ = place.run(place.suite())
     assert report.passing == {"test_a.py::B::test_1"}
     assert report.by_id["setUpClass (test_a.A)"].message == "OSError: no database"
-    report, _ = place.run(place.suite(), fail_fast=True)
+    report, _ = place.run(place.suite(), stop_after=1)
     assert report.passing == frozenset()

@@ -45,7 +45,7 @@ _state = State()
 
 
 def _settle(option: Any) -> None:
-    values = dict(_OPTIONS, maxfail=1 if _state.request.get("fail_fast") else 0)
+    values = dict(_OPTIONS, maxfail=int(_state.request.get("stop_after", 0)))
     for name, value in values.items():
         if hasattr(option, name):
             setattr(option, name, value)

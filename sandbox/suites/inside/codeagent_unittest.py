@@ -25,6 +25,7 @@ class Result(unittest.TextTestResult):
     recorder: record.Recorder
     contexts: record.Contexts | None = None
     case_seconds = 0.0
+    stop_after = 0  # failures; 0: never
 
     def startTest(self, test: unittest.TestCase) -> None:
         super().startTest(test)
@@ -44,6 +45,7 @@ class Result(unittest.TextTestResult):
             self.contexts.leave()
         self.recorder.case(address(test), self._verdict, self._watch.seconds, self._message, self._details)
         super().stopTest(test)
+        self._enough()
 
     def addFailure(self, test: Any, err: Any) -> None:
         super().addFailure(test, err)
@@ -56,6 +58,12 @@ class Result(unittest.TextTestResult):
             self._became("failed", message, details)
         else:  # a class or module whose preparation failed: its cases did not start
             self.recorder.case(str(test), "error", 0.0, message, details)
+            self._enough()
+
+    def _enough(self) -> None:
+        failed = len(self.failures) + len(self.errors) + len(self.unexpectedSuccesses)
+        if 0 < self.stop_after <= failed:
+            self.stop()
 
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
         super().addSubTest(test, subtest, err)
@@ -151,7 +159,8 @@ def main() -> int:
     suite = unittest.TestSuite(load(request, recorder))
     Result.recorder, Result.contexts = recorder, contexts
     Result.case_seconds = float(request.get("case_seconds", 0))
-    runner = unittest.TextTestRunner(resultclass=cast("Any", Result), failfast=bool(request.get("fail_fast")))
+    Result.stop_after = int(request.get("stop_after", 0))
+    runner = unittest.TextTestRunner(resultclass=cast("Any", Result))
     result = runner.run(suite)
     if contexts is not None:
         contexts.write()
