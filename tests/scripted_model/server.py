@@ -46,18 +46,8 @@ from tests.scripted_model.wire import Server, Wire
 
 __all__ = ["Asked", "Bill", "Price", "ScriptedModel"]
 
-FEATURES = frozenset(
-    [
-        "json_schema",
-        "json_object",
-        "logprobs",
-        "max_tokens",
-        "max_completion_tokens",
-        "temperature",
-        "top_k",
-        "system",
-    ]
-)
+REQUEST_FIELDS = {"logprobs", "max_tokens", "max_completion_tokens", "temperature", "top_k"}
+FEATURES = frozenset({"json_schema", "json_object", "system"} | REQUEST_FIELDS)
 
 
 @dataclass(frozen=True, kw_only=True)

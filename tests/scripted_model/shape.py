@@ -11,29 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 KNOWN = frozenset(completion_create_params.CompletionCreateParamsBase.__annotations__) | {"stream"}
 DEPTH = 10  # levels of nesting that strict schemas may have
-UNSUPPORTED = frozenset(
-    [
-        "default",
-        "oneOf",
-        "allOf",
-        "not",
-        "if",
-        "then",
-        "else",
-        "dependentRequired",
-        "dependentSchemas",
-        "patternProperties",
-        "unevaluatedProperties",
-        "propertyNames",
-        "minProperties",
-        "maxProperties",
-        "minLength",
-        "maxLength",
-        "uniqueItems",
-        "contains",
-        "discriminator",
-    ]
-)
+UNSUPPORTED = frozenset({"default", "oneOf", "allOf", "not", "if", "then", "else", "discriminator"})
+UNSUPPORTED |= {"dependentRequired", "dependentSchemas", "patternProperties", "unevaluatedProperties"}
+UNSUPPORTED |= {"propertyNames", "minProperties", "maxProperties", "minLength", "maxLength"}
+UNSUPPORTED |= {"uniqueItems", "contains"}
 
 
 class _Part(BaseModel):
