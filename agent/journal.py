@@ -18,7 +18,7 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from agent.errors import JournalBusy, JournalCorrupt, JournalDiverged
 from agent.protocols import JsonObject
 
 FORMAT = 1
+LONGEST = 256 << 20  # bytes of a line; the longest that is written holds a snapshot of a repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +206,45 @@ class ReplayJournal(MemoryJournal):
 def read_journal(path: Path) -> Recorded:
     """What a journal holds, without opening it for writing: for viewers and exports."""
     return _read(path)
+
+
+def scan_journal(path: Path) -> Iterator[tuple[int, JsonObject]]:
+    """Every record with its place in bytes, the header first, one line in memory at a time: for journals of
+    any size and origin, also of runs that still go on. Ends before a torn last line; raises JournalCorrupt.
+    """
+    with path.open("rb") as stream:
+        number, at = 0, 0
+        while line := stream.readline(LONGEST + 1):
+            number += 1
+            record = _parse_strange(line)
+            if record is None:
+                if not stream.read(1) and len(line) <= LONGEST:
+                    return  # the last line alone may be damaged: it was being written
+                raise JournalCorrupt(f"{path}, line {number}: damaged")
+            if number == 1:
+                _header(path, record)
+            yield at, record
+            at += len(line)
+
+
+def record_at(path: Path, place: int) -> JsonObject:
+    """The record at a place that ``scan_journal`` told."""
+    with path.open("rb") as stream:
+        stream.seek(place)
+        record = _parse_strange(stream.readline(LONGEST + 1))
+    if record is None:
+        raise JournalCorrupt(f"{path}: no record at byte {place}; it was changed meanwhile")
+    return record
+
+
+def _parse_strange(line: bytes) -> JsonObject | None:
+    """A line that somebody else may have written: also what only looks like JSON is damage."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return _parse(line[:-1])
+    except (ValueError, RecursionError):
+        return None
 
 
 def _read(path: Path) -> Recorded:

@@ -1,0 +1,361 @@
+"""The model of a run, from its journal: finished, killed half-way, still going on, of an older version.
+
+Only what the search noted is used (agent.search.record), never the parts that made it: nothing is run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agent.errors import JournalCorrupt
+from agent.journal import scan_journal
+from agent.protocols import JsonObject
+from agent.show.fields import (
+    NOTHING,
+    Body,
+    bodies_of,
+    body_of,
+    count_of,
+    flag_of,
+    id_of,
+    named_texts_of,
+    number_of,
+    shortened,
+    text_of,
+    texts_of,
+)
+from agent.show.model import (
+    ActionView,
+    GateView,
+    NodeView,
+    NoteView,
+    PhaseView,
+    ReportView,
+    ResultsView,
+    RunView,
+    TaskView,
+    TransitionView,
+)
+from agent.show.operations import edits, step_view, tests_of
+from agent.types import Effect
+
+JOURNAL = "journal.jsonl"
+NODES = 50_000  # more than any budget allows; what comes after is left out with a remark
+SPENT = (
+    "iterations",
+    "steps",
+    "sandbox_runs",
+    "sandbox_seconds",
+    "seconds",
+    "model_calls",
+    "tokens",
+    "cached_tokens",
+    "money",
+    "model_seconds",
+)
+
+
+def journal_of(place: Path) -> Path:
+    """The journal of a run that is named by its directory or by the journal itself."""
+    return place / JOURNAL if place.is_dir() else place
+
+
+def read_run(path: Path) -> RunView:
+    """The run that a journal tells of, as far as it tells. Raises JournalCorrupt when it is none, OSError."""
+    reading = _Reading()
+    damage = ""
+    records = scan_journal(path)
+    try:
+        _, header = next(records)
+    except StopIteration:
+        raise JournalCorrupt(f"{path} holds no journal") from None
+    try:
+        for place, record in records:
+            reading.take(place, record)
+    except JournalCorrupt as error:
+        damage = str(error).removeprefix(f"{path}, ")
+    return reading.view(header, damage)
+
+
+@dataclass
+class _Phase:
+    runs: int = 0
+    seconds: float = 0.0
+    model_calls: int = 0
+    tokens: int = 0
+    money: float = 0.0
+
+
+@dataclass
+class _Reading:
+    """What has been read so far."""
+
+    nodes: dict[int, NodeView] = field(default_factory=lambda: {0: NodeView(id=0)})
+    actions: dict[tuple[int, str], ActionView] = field(default_factory=dict)
+    phases: dict[str, _Phase] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    outcome: Body = field(default_factory=dict)
+    seconds: float = 0.0
+    best: int = 0
+    left_out: int = 0  # rows that fit to nothing
+
+    def take(self, place: int, record: JsonObject) -> None:
+        body = body_of(record, "body")
+        match record.get("note"), record.get("effect"):
+            case "visit", _:
+                self._visit(body)
+            case "transition", _:
+                self._transition(place, body)
+            case "feedback", _:
+                self._feedback(body)
+            case "gates", _:
+                self._gates(body)
+            case "outcome", _:
+                self.outcome = body
+            case None, str(kind):
+                self._effect(kind, body_of(record, "request"), body_of(record, "answer"))
+            case _:
+                pass  # a note that this version knows nothing of
+
+    # --- Notes
+
+    def _visit(self, body: Body) -> None:
+        node = self._node(body)
+        if node is None:
+            return
+        node.visits.append(count_of(body, "visit"))
+        node.digest = node.digest or text_of(body, "state", 64)
+        node.results = node.results or _results(body.get("results"))
+        for each in bodies_of(body, "actions", 10_000):
+            action = _action(each)
+            self.actions[node.id, action.id] = action
+
+    def _transition(self, place: int, body: Body) -> None:
+        node = self._node(body)
+        if node is None:
+            return
+        name = text_of(body, "action", 300)
+        plan = bodies_of(body, "plan")
+        step = TransitionView(
+            node=node.id,
+            action=self.actions.get((node.id, name), ActionView(id=name)),
+            steps=tuple(step_view(each) for each in plan),
+            tests=tests_of(plan),
+            use=flag_of(body_of(body, "decision"), "use"),
+            reason=text_of(body_of(body, "decision"), "reason"),
+            effect=text_of(body, "effect", 40),
+            remark=text_of(body, "remark"),
+            child=id_of(body, "child"),
+            place=place,
+        )
+        if step.effect == Effect.EXECUTED.value and step.child is not None:
+            self._reach(node, step, body)
+        else:
+            node.tried.append(replace(step, child=None))
+
+    def _reach(self, node: NodeView, step: TransitionView, body: Body) -> None:
+        """Only a new state under a known one: whatever the rows say, this is a tree."""
+        if step.child is None or step.child in self.nodes or len(self.nodes) >= NODES:
+            self.left_out += 1
+            return
+        child = NodeView(
+            id=step.child,
+            parent=node.id,
+            depth=node.depth + 1,
+            digest=text_of(body, "state", 64),
+            arrived=step,
+            results=_results(body.get("results")),
+        )
+        child.patched = node.patched or edits(bodies_of(body, "plan"))
+        self.nodes[child.id] = child
+        node.children.append(child.id)
+        if child.patched and (child.score or 0.0) > (self.nodes[self.best].score or 0.0):
+            self.best = child.id
+
+    def _feedback(self, body: Body) -> None:
+        node = self._node(body)
+        if node is None:
+            return
+        node.notes = tuple(_note(each) for each in bodies_of(body, "notes"))
+        node.descend = flag_of(body, "descend")
+        node.descend_reason = text_of(body, "reason")
+        node.closed = bool(flag_of(body, "closed"))
+
+    def _gates(self, body: Body) -> None:
+        node = self._node(body)
+        if node is not None:
+            node.gates = tuple(_gate(each) for each in bodies_of(body, "gates"))
+
+    def _node(self, body: Body) -> NodeView | None:
+        node = self.nodes.get(id_of(body, "node") or 0) if id_of(body, "node") is not None else None
+        if node is None:
+            self.left_out += 1
+        return node
+
+    # --- Effects
+
+    def _effect(self, kind: str, request: Body, answer: Body) -> None:
+        clock = number_of(answer, "clock")
+        if kind == "settings":
+            self.settings = dict(_settings(body_of(answer, "settings")))
+        elif kind == "environment":
+            self._phase("environment").seconds += clock or 0.0
+        elif kind == "run":
+            phase = self._phase(_phase_of(text_of(answer, "for", 60)))
+            phase.runs += 1
+            phase.seconds += number_of(body_of(answer, "completed"), "seconds") or 0.0
+        elif usage := _usage(answer):
+            self._model_call(text_of(request, "component", 60) or kind, answer, usage)
+        self.seconds = max(self.seconds, clock or 0.0)
+
+    def _model_call(self, component: str, answer: Body, usage: Body) -> None:
+        phase = self._phase(f"model: {component}")
+        phase.model_calls += 1
+        phase.tokens += count_of(usage, "prompt_tokens") + count_of(usage, "completion_tokens")
+        phase.money += number_of(usage, "money") or 0.0
+        phase.seconds += number_of(answer, "seconds") or 0.0
+
+    def _phase(self, name: str) -> _Phase:
+        return self.phases.setdefault(name if len(self.phases) < 50 else "other", _Phase())
+
+    # --- The whole
+
+    def view(self, header: JsonObject, damage: str) -> RunView:
+        spend = body_of(self.outcome, "spend")
+        view = RunView(
+            run=text_of(header, "run", 100),
+            task=_task(body_of(header, "task")),
+            settings=self.settings,
+            nodes=self.nodes,
+            best=self.best,
+            stop=text_of(self.outcome, "stop", 60),
+            summary=_summary(self.outcome),
+            spend={name: value for name in SPENT if (value := number_of(spend, name)) is not None},
+            phases=tuple(_phase_view(name, phase) for name, phase in self.phases.items()),
+            seconds=self.seconds,
+            remarks=tuple(_remarks(damage, self.left_out)),
+        )
+        proven = next((node.id for node in self.nodes.values() if node.proven), None)
+        return view if proven is None else replace(view, chosen=view.path_to(proven))
+
+
+def _remarks(damage: str, left_out: int) -> Iterator[str]:
+    if damage:
+        yield f"The journal is damaged; what comes before is shown: {damage}."
+    if left_out:
+        yield f"{left_out} rows of the journal fit to nothing before them and were left out."
+
+
+def _task(body: Body) -> TaskView:
+    return TaskView(
+        repository=text_of(body, "repository", 400),
+        base=text_of(body, "base", 64),
+        title=text_of(body, "title", 400),
+        text=text_of(body, "text", 20_000),
+        number=id_of(body, "number"),
+    )
+
+
+def _settings(body: Body) -> Iterator[tuple[str, str]]:
+    """What of the method and the budget is not as usual; the usual is left out of a record."""
+    for group in ("method", "budget"):
+        for name, value in list(body_of(body, group).items())[:40]:
+            if name != "is":
+                yield f"{group}: {shortened(str(name), 60)}", shortened(str(value), 300)
+
+
+def _action(body: Body) -> ActionView:
+    return ActionView(
+        id=text_of(body, "id", 300),
+        skill=text_of(body, "skill", 40),
+        kind=text_of(body, "kind", 100),
+        summary=text_of(body, "summary"),
+        score=number_of(body, "score"),
+        score_source=text_of(body, "score_source", 100),
+        origin=text_of(body, "origin", 100),
+        level=text_of(body, "level", 40),
+        target=_place(body_of(body, "target")),
+    )
+
+
+def _place(body: Body) -> str:
+    if body is NOTHING:
+        return ""
+    symbol = text_of(body, "symbol", 200)
+    return f"{text_of(body, 'path', 300)}:{count_of(body, 'line')}" + (f" in {symbol}" if symbol else "")
+
+
+def _note(body: Body) -> NoteView:
+    return NoteView(
+        test=text_of(body, "test", 300), kind=text_of(body, "kind", 40), text=text_of(body, "text")
+    )
+
+
+def _gate(body: Body) -> GateView:
+    return GateView(
+        name=text_of(body, "name", 100),
+        passed=bool(flag_of(body, "passed")),
+        explanation=text_of(body, "explanation", 1_000),
+    )
+
+
+def _results(value: object) -> ResultsView | None:
+    if not isinstance(value, Mapping):
+        return None
+    suite = value.get("suite")
+    return ResultsView(
+        score=number_of(value, "score"),
+        passes=bool(flag_of(value, "passes")),
+        reproduced=bool(flag_of(value, "reproduced")),
+        remark=text_of(value, "remark"),
+        regressions=texts_of(value, "regressions"),
+        generated=_report(body_of(value, "generated")),
+        suite=_report(suite) if isinstance(suite, Mapping) else None,
+    )
+
+
+def _report(body: Body) -> ReportView:
+    return ReportView(
+        passed=count_of(body, "passed"),
+        failed=named_texts_of(body, "failed", 20),
+        failures=len(body_of(body, "failed")),
+        details=named_texts_of(body, "details", 20, 2_000),
+        problem=text_of(body, "problem"),
+    )
+
+
+def _usage(answer: Body) -> Body:
+    """Of a model's answer, wherever its record keeps it."""
+    for place in (answer, *(value for value in answer.values() if isinstance(value, Mapping))):
+        usage = body_of(place, "usage")
+        if "prompt_tokens" in usage or "completion_tokens" in usage:
+            return usage
+    return NOTHING
+
+
+def _phase_of(label: str) -> str:
+    """Three phases of sandbox runs, in the words of docs/method.md."""
+    if label.startswith("proof"):
+        return "proof"
+    return "baseline" if label == "baseline" else f"search: {label or 'other'}"
+
+
+def _phase_view(name: str, phase: _Phase) -> PhaseView:
+    return PhaseView(
+        name=name,
+        runs=phase.runs,
+        seconds=round(phase.seconds, 3),
+        model_calls=phase.model_calls,
+        tokens=phase.tokens,
+        money=phase.money,
+    )
+
+
+def _summary(outcome: Body) -> str:
+    return (
+        text_of(outcome, "summary")
+        or text_of(outcome, "reason")
+        or text_of(body_of(outcome, "question"), "text")
+    )
