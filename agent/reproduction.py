@@ -69,6 +69,11 @@ def _fault(report: SuiteReport, test: TestFile, *, alone: bool) -> str:
     return ""
 
 
+def fails_as_stated(case: CaseResult, test: TestFile) -> bool:
+    """Whether one case fails, and as the test says that it must."""
+    return case.failing and not _mismatch(case, test)
+
+
 def _mismatch(case: CaseResult, test: TestFile) -> str:
     sign, raised = test.sign, exception_name(case)
     said = f"{case.message}\n{case.details}"

@@ -122,6 +122,7 @@ class TestFile:
     given: bool = False
     role: TestRole = TestRole.REPRODUCTION
     reason: str = ""  # why it is wrong
+    separable: bool = False  # a model made it: measuring on base may give its cases different roles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,13 +274,26 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """Another explanation of a failing test; scored as an action is, and becomes one (E1)."""
+
+    text: str
+    score: float
+    suspects: tuple[Location, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackNote:
-    """Natural-language explanation of one failing test (E1 to E3), stored for every failing test."""
+    """Natural-language explanation of one failing test (E1 to E3), stored for every failing test. What a
+    model explained has a score (``score_source`` says of which kind) and ``others`` that are less likely."""
 
     test: str  # case id
     kind: str  # "simple" | "unit test" | "explanation" | "trace"
     text: str
     suspects: tuple[Location, ...] = ()
+    score: float = 0.0
+    score_source: str = ""
+    others: tuple[Hypothesis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
