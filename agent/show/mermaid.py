@@ -26,9 +26,10 @@ LABEL = 90
 TESTS = 3  # triangles per state
 _HARMLESS: Final = frozenset(" .,/-+=")
 _NAMES: Final = {
-    '"': "quot", "#": "num", "&": "amp", "'": "apos", "<": "lt", ">": "gt", "`": "grave", "(": "lpar", ")": "rpar",
-    "[": "lsqb", "]": "rsqb", "{": "lcub", "}": "rcub", "|": "vert", "\\": "bsol", "%": "percnt", ";": "semi",
-    ":": "colon", "@": "commat", "*": "ast", "_": "lowbar", "$": "dollar", "^": "Hat", "!": "excl", "?": "quest",
+    '"': "quot", "#": "num", "&": "amp", "'": "apos", "<": "lt", ">": "gt", "`": "grave", "(": "lpar",
+    ")": "rpar", "[": "lsqb", "]": "rsqb", "{": "lcub", "}": "rcub", "|": "vert", "\\": "bsol",
+    "%": "percnt", ";": "semi", ":": "colon", "@": "commat", "*": "ast", "_": "lowbar", "$": "dollar",
+    "^": "Hat", "!": "excl", "?": "quest",
 }  # fmt: skip
 _REFERENCE: Final = re.compile(r"\b(GH)-(?=\d)", re.IGNORECASE)
 _HIDDEN: Final = ("C", "Z", "M")
