@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from sandbox import Limits, Network, Sandboxes, SandboxSpec
+from sandbox import Command, Completed, Limits, Network, Sandboxes, SandboxSpec
 from sandbox.environments import cache as store
 from sandbox.environments.table import ECOSYSTEMS
 from sandbox.environments.types import BuildFailed, Environment, Prepared, Progress, Recipe
@@ -59,10 +60,15 @@ def _make(
         limits=limits,
         label="build",
     )
+
+    def apart(command: Command) -> Completed:
+        with sandboxes.open(replace(spec, network=Network.NONE, label="look")) as walled:
+            return walled.run(command)
+
     made: Prepared | BuildFailed | None = None
     try:
         with sandboxes.open(spec) as sandbox:
-            made = ECOSYSTEMS[recipe.ecosystem].prepare(recipe, sandbox, sandboxes.python, progress)
+            made = ECOSYSTEMS[recipe.ecosystem].prepare(recipe, sandbox, apart, sandboxes.python, progress)
         return made
     finally:
         if not isinstance(made, Prepared):

@@ -15,13 +15,15 @@ from sandbox.environments.installer import FLAGS, Pip, no_registry, tail, unreac
 from sandbox.environments.requirements import name_of
 from sandbox.environments.runner_fit import fit_pytest
 from sandbox.environments.survey import INSIDE, Survey, read_survey, survey_command
-from sandbox.environments.types import BuildFailed, Goal, Prepared, Progress, Recipe
+from sandbox.environments.types import Apart, BuildFailed, Goal, Prepared, Progress, Recipe
 from sandbox.environments.versions import unfit
 
 _VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 
 
-def prepare(recipe: Recipe, sandbox: Sandbox, python: str, progress: Progress) -> Prepared | BuildFailed:
+def prepare(
+    recipe: Recipe, sandbox: Sandbox, apart: Apart, python: str, progress: Progress
+) -> Prepared | BuildFailed:
     """Fill ``/env``. The order matters: the interpreter is checked before anything is downloaded, the
     repository's own requirements come before the tools, and tools never change a version that is there."""
     asked = sandbox.run(Command(argv=(python, "-c", _VERSION)))
@@ -49,7 +51,7 @@ def prepare(recipe: Recipe, sandbox: Sandbox, python: str, progress: Progress) -
     installed = _install(recipe, pip, progress)
     if isinstance(installed, BuildFailed):
         return installed
-    completed = _complete(recipe, pip, progress)
+    completed = _complete(recipe, pip, apart, progress)
     if isinstance(completed, BuildFailed):
         return completed
     survey, more = completed
@@ -105,7 +107,9 @@ def _reach(goal: Goal, pip: Pip) -> tuple[str, ...] | BuildFailed:
     return (f"{goal.purpose}: not installed{what}{reason}",)
 
 
-def _complete(recipe: Recipe, pip: Pip, progress: Progress) -> tuple[Survey, tuple[str, ...]] | BuildFailed:
+def _complete(
+    recipe: Recipe, pip: Pip, apart: Apart, progress: Progress
+) -> tuple[Survey, tuple[str, ...]] | BuildFailed:
     """Tools, then what tests import and nothing declared; then look at what is there."""
     progress("environment", "test tools")
     survey = _survey(recipe, pip.sandbox)
@@ -117,7 +121,8 @@ def _complete(recipe: Recipe, pip: Pip, progress: Progress) -> tuple[Survey, tup
         missed = _each(wanted, pip, _survey(recipe, pip.sandbox))
     if isinstance(missed, BuildFailed):
         return missed
-    remarks = fit_pytest(pip, survey.installed if not lacking else _survey(recipe, pip.sandbox).installed)
+    installed = survey.installed if not lacking else _survey(recipe, pip.sandbox).installed
+    remarks = fit_pytest(pip, apart, installed)
     return _survey(recipe, pip.sandbox) if lacking or wanted or remarks else survey, remarks
 
 

@@ -1,4 +1,8 @@
-"""The newest pytest may not accept a repository that was written for an older one."""
+"""The newest pytest may not accept a repository that was written for an older one.
+
+To see whether it does, pytest reads the repository's configuration and runs its top conftest: that is code
+of the repository, so it happens apart from the build, where nothing is reachable and ``/env`` is read-only.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,21 @@ from collections.abc import Mapping
 
 from sandbox import Command
 from sandbox.environments.installer import PYTHON, Pip
+from sandbox.environments.types import Apart
 
 _USAGE_ERROR = 4
 _OLDEST = 7  # the oldest that runs on the interpreters of today
 
 
-def fit_pytest(pip: Pip, installed: Mapping[str, str]) -> tuple[str, ...]:
+def fit_pytest(pip: Pip, apart: Apart, installed: Mapping[str, str]) -> tuple[str, ...]:
     """When pytest refuses the repository's configuration or its top conftest, the last of each older major
     version is tried; when none fits, the first one comes back. Answers with remarks."""
     version = installed.get("pytest")
-    if version is None or _starts(pip):
+    if version is None or _starts(apart):
         return ()
     others = {name: each for name, each in installed.items() if name != "pytest"}
     for major in range(int(version.partition(".")[0]), _OLDEST, -1):
-        if pip.install((f"pytest<{major}",), others).ok and _starts(pip):
+        if pip.install((f"pytest<{major}",), others).ok and _starts(apart):
             return (
                 f"pytest older than {major}, as {version} does not accept the repository's configuration",
             )
@@ -27,7 +32,7 @@ def fit_pytest(pip: Pip, installed: Mapping[str, str]) -> tuple[str, ...]:
     return (f"pytest {version} does not start here, nor does an older one",)
 
 
-def _starts(pip: Pip) -> bool:
+def _starts(apart: Apart) -> bool:
     """Reads the configuration and the top conftest, and collects nothing."""
     argv = (PYTHON, "-m", "pytest", "--collect-only", "-q", "--ignore-glob=*")
-    return pip.sandbox.run(Command(argv=argv)).exit_status != _USAGE_ERROR
+    return apart(Command(argv=argv)).exit_status != _USAGE_ERROR

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from sandbox import Sandbox
+from sandbox import Command, Completed, Sandbox
 
 Progress = Callable[[str, str], None]
 """Told (phase, detail) while an environment is built; must not raise."""
+
+Apart = Callable[[Command], Completed]
+"""Run a command over the same tree and the environment as it is by now, read-only and with no network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,8 @@ class Ecosystem(Protocol):
         ...
 
     def prepare(
-        self, recipe: Recipe, sandbox: Sandbox, python: str, progress: Progress
+        self, recipe: Recipe, sandbox: Sandbox, apart: Apart, python: str, progress: Progress
     ) -> Prepared | BuildFailed:
-        """Fill ``/env`` of a sandbox that is open with registries reachable."""
+        """Fill ``/env`` of a sandbox that is open with registries reachable. What only has to look at it runs
+        ``apart``."""
         ...

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from sandbox import EMPTY, Command, Completed, Overlay, Sandbox, SandboxSpec
+from sandbox import EMPTY, Command, Completed, Network, Overlay, Sandbox, SandboxSpec
 
 
 def completed(
@@ -35,15 +35,19 @@ class ScriptedSandboxes:
     commands: list[Command] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
     specs: list[SandboxSpec] = field(default_factory=list)
+    ran: list[tuple[Network, Command]] = field(default_factory=list)
 
     def open(self, spec: SandboxSpec) -> AbstractContextManager[Sandbox]:
         self.specs.append(spec)
 
         @contextmanager
         def opened() -> Iterator[Sandbox]:
-            yield ScriptedSandbox(self)
+            yield ScriptedSandbox(self, spec)
 
         return opened()
+
+    def argvs_by_network(self, network: Network) -> list[tuple[str, ...]]:
+        return [command.argv for reached, command in self.ran if reached is network]
 
     @property
     def installs(self) -> list[tuple[str, ...]]:
@@ -67,9 +71,11 @@ def _wanted(argv: tuple[str, ...]) -> tuple[str, ...]:
 @dataclass
 class ScriptedSandbox:
     sandboxes: ScriptedSandboxes
+    spec: SandboxSpec
 
     def run(self, command: Command, overlay: Overlay = EMPTY) -> Completed:
         self.sandboxes.commands.append(command)
+        self.sandboxes.ran.append((self.spec.network, command))
         self.sandboxes.overlays.append(overlay)
         return self.sandboxes.answer(command, overlay)
 

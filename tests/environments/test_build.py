@@ -159,6 +159,19 @@ def test_an_older_pytest_where_the_newest_refuses_the_configuration(make_tree, t
     assert isinstance(environment, Environment)
     assert sandboxes.installs[-1] == ("pytest<9",)
     assert "older than 9" in environment.remarks[0]
+    assert sandboxes.argvs_by_network(Network.NONE) == [PYTEST_STARTS] * 2
+
+
+PYTEST_STARTS = ("/env/bin/python", "-m", "pytest", "--collect-only", "-q", "--ignore-glob=*")
+
+
+def test_the_repository_s_conftest_never_runs_while_registries_are_reachable(make_tree, tmp_path) -> None:
+    _, sandboxes = made(make_tree(FILES), tmp_path / "cache", World())
+    build, look = sandboxes.specs
+    assert (build.network, look.network) == (Network.REGISTRIES, Network.NONE)  # which makes /env read-only
+    assert (look.tree, look.environment, look.limits) == (build.tree, build.environment, build.limits)
+    assert sandboxes.argvs_by_network(Network.NONE) == [PYTEST_STARTS]
+    assert PYTEST_STARTS not in sandboxes.argvs_by_network(Network.REGISTRIES)
 
 
 def test_an_environment_is_built_once(make_tree, tmp_path) -> None:
@@ -178,7 +191,7 @@ def test_builders_of_one_environment_wait_for_each_other(make_tree, tmp_path) ->
     def one() -> None:
         environment, sandboxes = made(tree, cache, World())
         assert isinstance(environment, Environment)
-        made_by.append(len(sandboxes.specs))
+        made_by.append(len({spec.environment for spec in sandboxes.specs}))
 
     threads = [threading.Thread(target=one) for _ in range(6)]
     for thread in threads:

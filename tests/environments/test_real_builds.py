@@ -118,3 +118,46 @@ setup(name="pkg", version="1", packages=["pkg"], python_requires=">=3.8")
     assert environment.generated["pkg/made.py"] == b"canary = None"
     assert Path("/etc/passwd").read_bytes() not in environment.generated.values()
     assert measured(tree, environment).classes.passing == {"test_pkg.py::T::test_1"}
+
+
+def test_a_hostile_conftest_finds_no_network_and_nothing_to_write_to(make_tree, tmp_path) -> None:
+    """Whether pytest starts is seen by running the repository's conftest: it would put code into every later
+    run, or fetch some, if it could. Each thing that it can do it reports by refusing to start."""
+    tree = make_tree(
+        {
+            "conftest.py": """
+import os, socket, subprocess, sys
+import pytest
+
+can = []
+for directory in (sys.prefix, next(path for path in sys.path if path.endswith("site-packages"))):
+    try:
+        with open(os.path.join(directory, "evil.pth"), "w") as stream:
+            stream.write("import os")
+        can.append("write to " + directory)
+    except OSError:
+        pass
+try:
+    os.chmod(sys.prefix, 0o777)
+    can.append("change modes")
+except OSError:
+    pass
+can += ["be told of " + name for name in os.environ if name.upper().endswith("_PROXY")]
+try:
+    socket.create_connection(("127.0.0.1", 3128), timeout=5).close()
+    can.append("reach the proxy")
+except OSError:
+    pass
+fetch = [sys.executable, "-m", "pip", "download", "--no-deps", "--retries=0", "--timeout=5", "six"]
+if subprocess.run(fetch, capture_output=True).returncode == 0:
+    can.append("fetch packages")
+if can:
+    raise pytest.UsageError(", ".join(can))
+""",
+            "test_it.py": "import conftest\ndef test_it(): assert conftest.can == []\n",
+        }
+    )
+    environment = built(tree, tmp_path / "cache")
+    assert environment.remarks == ()  # pytest was not seen to refuse
+    assert not list(environment.directory.rglob("evil.pth"))
+    assert measured(tree, environment).classes.passing == {"test_it.py::test_it"}
