@@ -12,8 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Never, assert_never
+from typing import Annotated, Any, Never, assert_never
 
 import typer
 from rich.console import Console
@@ -24,6 +25,7 @@ from agent.types import Asking, Outcome, Solved, Unrunnable, Unsolved
 from bot import engine
 from bot.errors import BotError, CheckoutError, ConfigError, ForgeError
 from bot.settings import SandboxChoice, read_settings
+from bot.show_cli import show
 from bot.terminal import TerminalProgress, findings, outcome_line
 from sandbox import SandboxError, SandboxUnavailable
 
@@ -176,6 +178,13 @@ def repo_cases(
         table = markdown(rows)
         (out / "table.md").write_text(table, encoding="utf-8")
         console.print(table, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command("show")
+@wraps(show)
+def _show(*arguments: Any, **options: Any) -> None:
+    with _rim():
+        show(*arguments, **options)
 
 
 def _code(outcome: Outcome) -> int:
