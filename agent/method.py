@@ -21,6 +21,7 @@ class Agreement(StrEnum):
     """How surviving candidates are ordered."""
 
     CODET = "codet"  # dual execution agreement: size of the cluster times the tests that it passes
+    CODET_ROOT = "codet-root"  # with the root of the cluster's size, as its authors' program does
     B4 = "b4"  # its Bayesian form
     SCORE = "score"  # the policy's score only
 

@@ -41,6 +41,14 @@ def conclude(search: Search, baseline: Baseline) -> Outcome:
         )
     reproduced = tree.reproduced
     results = reproduced.state.results if reproduced is not None else None
+    if search.question is not None:
+        return Asking(
+            question=search.question,
+            reproduction=reproduced.state.reproduction if reproduced is not None else (),
+            red=results.generated if results is not None else None,
+            baseline=baseline,
+            spend=tree.spend,
+        )
     return Unsolved(
         stop=search.stop,
         summary=_summary(search.stop, tree),

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from agent.baseline import measure_baseline
+from agent.choice.selector import Chooser
+from agent.clarify import Clarifier
 from agent.codec import decode, encode, encode_fields
 from agent.confirm import confirm
 from agent.effects import Clock, JournaledRunner, SandboxPool, tick
@@ -16,6 +18,7 @@ from agent.errors import Cancelled, JournalDiverged
 from agent.executor import Bench, SandboxExecutor
 from agent.gates import SizeCap
 from agent.journal import FileJournal
+from agent.patience import for_chosen_tests
 from agent.method import Method
 from agent.protocols import (
     Context,
@@ -29,16 +32,13 @@ from agent.protocols import (
 from agent.report import cancelled_early, conclude, given_not_reproduced, no_tests, summary, unrunnable
 from agent.search.solve import Parts, Surroundings, solve
 from agent.search.strategies import STRATEGIES
-from agent.selection import ByScore
 from agent.source import HostTree, RecordedTree
-from agent.types import Baseline, Budget, Outcome, Proof, Spend, State, Task
+from agent.types import Asking, Baseline, Budget, Outcome, Proof, Question, Spend, State, Task
 from agent.workbench import JournaledWorkbench, RepositoryWorkbench, Workbench
 from sandbox import Limits, Sandbox, Sandboxes
 from sandbox.environments import Environment
 from sandbox.suites.table import NoSuite
 from sandbox.suites.types import Suite
-
-PATIENCE = 10.0  # seconds; starting an interpreter and importing a large package on a busy machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,7 @@ class Services:
     planner: Planner
     decision: DecisionModel
     feedback: Feedback
+    clarifier: Clarifier | None = None  # None: no question is ever asked
     method: Method = field(default_factory=Method)
     workers: int = 2
     limits: Limits = field(default_factory=lambda: Limits(seconds=120))
@@ -85,12 +86,14 @@ def repair(
     progress: Progress = silent,
     cancelled: Callable[[], bool] = lambda: False,
     workbench: Workbench | None = None,
+    answers: Callable[[Question], str | None] = lambda _question: None,
 ) -> Outcome:
     """Solve a task over a checked-out tree (no ``.git``), or say why not.
 
     Called again with the journal of a killed run it goes on where that one was. ``cancelled`` is asked from
     several threads; a run that was cancelled stays so in its journal. ``workbench`` replaces how
-    environments are made.
+    environments are made. ``answers`` gives a person's answer to a question of this run; while it gives none
+    the outcome is Asking, and the run goes on when it is called again and there is one.
     """
     settings = _settle(journal, task, services, budget or Budget())
     bench = workbench or RepositoryWorkbench(
@@ -103,9 +106,17 @@ def repair(
         repository=task.repository,
         cancelled=cancelled,
     )
-    run = _Run(settings=settings, services=services, journal=journal, progress=progress, cancelled=cancelled)
+    run = _Run(
+        settings=settings,
+        services=services,
+        journal=journal,
+        progress=progress,
+        cancelled=cancelled,
+        answers=answers,
+    )
     outcome = run.outcome(tree, bench)
-    journal.note("outcome", summary(outcome))
+    if not isinstance(outcome, Asking):  # then it is not over: the same run goes on after this point
+        journal.note("outcome", summary(outcome))
     return outcome
 
 
@@ -139,6 +150,7 @@ class _Run:
     journal: Journal
     progress: Progress
     cancelled: Callable[[], bool]
+    answers: Callable[[Question], str | None]
     clock: Clock = field(default_factory=Clock)
 
     def outcome(self, tree: Path, workbench: Workbench) -> Outcome:
@@ -188,12 +200,18 @@ class _Run:
         (root,) = executor.measure([State(tests=task.given_tests)])
         if task.given_tests and not (root.results and root.results.reproduced):
             return given_not_reproduced(root, baseline, runner.meter.spend)
-        search = solve(
-            context, root, self._parts(executor), settings.budget, self._around(context, bench, source)
+        chooser = Chooser(
+            bench,
+            self.journal,
+            settings.method,
+            clarifier=self.services.clarifier,
+            answers=self.answers,
         )
+        around = self._around(context, bench, source, chooser)
+        search = solve(context, root, self._parts(executor, chooser), settings.budget, around)
         return conclude(search, baseline)
 
-    def _parts(self, executor: SandboxExecutor) -> Parts:
+    def _parts(self, executor: SandboxExecutor, chooser: Chooser) -> Parts:
         services = self.services
         return Parts(
             policy=services.policy,
@@ -202,30 +220,30 @@ class _Run:
             feedback=services.feedback,
             executor=executor,
             strategy=STRATEGIES[self.settings.method.search],
-            selector=ByScore(),
+            selector=chooser,
             eager_plans=self.settings.method.eager_plans,
             replan=self.settings.method.replan,
         )
 
-    def _around(self, context: Context, bench: Bench, source: RecordedTree) -> Surroundings:
+    def _around(self, context: Context, bench: Bench, source: RecordedTree, chooser: Chooser) -> Surroundings:
         links = frozenset(source.links())
 
         def prove(state: State) -> Proof:
             self.progress("proof", "everything again in fresh sandboxes")
-            return confirm(state, context, bench, cap=self.settings.cap, links=links)
+            proof = confirm(state, context, bench, cap=self.settings.cap, links=links)
+            obeyed = chooser.gate(state)
+            return proof if obeyed is None else replace(proof, gates=(*proof.gates, obeyed))
 
         return Surroundings(
             journal=self.journal,
             tick=lambda visit: tick(self.journal, self.clock, self.cancelled, visit),
             measured=lambda: bench.runner.meter.spend,
             confirm=prove,
+            informed=chooser.informed,
             progress=self.progress,
             workers=self.services.workers,
         )
 
 
 def _capped(settings: Settings, baseline: Baseline) -> Limits:
-    """A run of chosen tests may take a few times what the whole suite takes: a candidate that loops for ever
-    must not cost the cap of a suite each time."""
-    seconds = min(settings.limits.seconds, PATIENCE + 3 * baseline.seconds)
-    return replace(settings.limits, seconds=round(seconds, 1))
+    return for_chosen_tests(settings.limits, baseline.seconds)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.protocols import (
+    Context,
     DecisionModel,
     Executor,
     Feedback,
@@ -43,6 +44,7 @@ class Parts:
 class Surroundings:
     """What the search is tied to. ``tick`` looks at clock and cancellation; ``confirm`` proves a state apart.
 
+    ``informed`` adds to the context what people have answered meanwhile.
     ``workers`` is how many proposals are planned and decided at a time; it never changes the result.
     ``dearest`` is what considering one proposal uses at most, in tokens, money and seconds; None: nobody
     knows, and proposals are considered one after the other.
@@ -53,5 +55,6 @@ class Surroundings:
     measured: Callable[[], Spend]
     confirm: Callable[[State], Proof]
     progress: Progress
+    informed: Callable[[Context], Context] = lambda context: context
     workers: int = 1
     dearest: Spend | None = None

@@ -36,6 +36,7 @@ def solve(context: Context, root: State, parts: Parts, budget: Budget, around: S
             node = parts.strategy.next(tree)
             if node is None:
                 return Search(stop=_nothing_left(tree), tree=tree)
+            tree.context = around.informed(context)
             view = tree.visit(node)
             around.tick(tree.visits)
             actions = _proposals(tree, node, view, parts, around)
