@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent import strength
 from agent.executor import Bench, expected, selection
 from agent.gates import Evidence, SizeCap, check_all
 from agent.protocols import Context
@@ -34,7 +35,16 @@ def confirm(state: State, context: Context, bench: Bench, *, cap: SizeCap, links
         links=links,
         cap=cap,
     )
-    return Proof(red=red, green=green, after=after, baseline=context.baseline, gates=check_all(evidence))
+    gates = check_all(evidence)
+    proven = all(gate.passed for gate in gates)
+    return Proof(
+        red=red,
+        green=green,
+        after=after,
+        baseline=context.baseline,
+        gates=gates,
+        mutants=strength.measure(state, context, bench, green) if proven else (),
+    )
 
 
 def _flaky(worse: list[str], bench: Bench) -> frozenset[str]:

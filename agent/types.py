@@ -453,6 +453,16 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A small change of a patched line, and whether the new tests notice it."""
+
+    path: str
+    line: int  # in the patched file
+    summary: str
+    killed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """The machine-made evidence that goes into the pull request."""
 
@@ -461,6 +471,7 @@ class Proof:
     after: SuiteReport  # the whole suite with the patch, in a fresh sandbox
     baseline: Baseline
     gates: tuple[GateResult, ...] = ()
+    mutants: tuple[Mutant, ...] = ()  # of the patched lines; measured only when every gate is passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

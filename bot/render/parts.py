@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agent.types import Attempt, Baseline, GateResult, Proof, Spend, TestFile
+from agent.types import Attempt, Baseline, GateResult, Mutant, Proof, Spend, TestFile
 from bot.sanitize import block, cell, code, prose
 from sandbox.suites.types import SuiteReport, Verdict
 
@@ -111,6 +111,19 @@ def suite_delta(proof: Proof) -> str:
         f"Regressions: {names(regressions)}." if regressions else "",
         known_trouble(base),
     )
+
+
+def strength(mutants: Sequence[Mutant]) -> str:
+    """How strong the new tests are: of small changes to the patched lines, how many they notice."""
+    if not mutants:
+        return ""
+    missed = [mutant for mutant in mutants if not mutant.killed]
+    noticed = len(mutants) - len(missed)
+    count = f"The new tests notice {noticed} of {len(mutants)} small changes made to the patched lines."
+    if not missed:
+        return count
+    rows = [(cell(f"{mutant.path}:{mutant.line}", 160), prose(mutant.summary, 200)) for mutant in missed[:12]]
+    return sections(count, details("Changes that they do not notice", table(("where", "change"), rows)))
 
 
 def known_trouble(base: Baseline) -> str:

@@ -13,6 +13,7 @@ from bot.render.parts import (
     report,
     run_line,
     sections,
+    strength,
     suite_delta,
     tests_made,
 )
@@ -43,7 +44,8 @@ def _fixes(facts: RunFacts) -> str:
     return f"Fixes #{facts.issue}" if facts.issue else ""
 
 
-def pull_request_body(facts: RunFacts, solved: Solved) -> str:
+def pull_request_body(facts: RunFacts, solved: Solved, search: str = "") -> str:
+    """``search`` is the folded picture of the search (bot.render.search_tree)."""
     proof = solved.proof
     return capped(
         sections(
@@ -58,11 +60,13 @@ def pull_request_body(facts: RunFacts, solved: Solved) -> str:
             tests_made(solved.tests),
             details("Without the patch they fail: output", report(proof.red, OUTPUT_LIMIT)),
             details("With the patch they pass: output", report(proof.green, OUTPUT_LIMIT // 2)),
+            strength(proof.mutants),
             suite_delta(proof),
             gates(proof.gates),
             "## Cost",
             cost(solved.spend),
             _asking(facts),
+            search,
             run_line(facts),
         )
     )
