@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import assert_never
 
+from agent.gates.paths import malformed
+from agent.gates.protected_paths import is_protected
 from agent.localize.files import is_test_path
 from agent.localize.traceback import frames
 from agent.protocols import View
 from agent.types import (
     AddTests,
     Decision,
+    Edit,
     EditLines,
+    MarkTestWrong,
     Plan,
+    ReplacePassage,
     Results,
+    RewriteSymbol,
+    RunTests,
     State,
     Transition,
     WriteFile,
@@ -30,19 +38,8 @@ class BuiltinDecision:
     """A :class:`agent.protocols.DecisionModel`; reasons are given in words."""
 
     def decide(self, view: View, plan: Plan) -> Decision:
-        for step in plan.steps:
-            match step.operation:
-                case EditLines() | WriteFile() as edit:
-                    reason = _against_edit(view.state, edit)
-                case AddTests(tests=tests):
-                    reason = _against_tests(view.state, tuple(test.path for test in tests))
-                case WriteOutline(outline=outline):
-                    reason = "" if outline.targets else "the outline names no place to look at"
-                case _:
-                    reason = ""
-            if reason:
-                return Decision(use=False, reason=reason)
-        return Decision(use=True, reason="nothing speaks against measuring it")
+        reason = protections(view.state, plan)
+        return Decision(use=not reason, reason=reason or "nothing speaks against measuring it")
 
     def descend(self, view: View, transition: Transition) -> Decision:
         before, after = transition.before, transition.after
@@ -60,15 +57,47 @@ class BuiltinDecision:
         return _progress(view, before, results, transition.plan.action.score)
 
 
-def _against_edit(state: State, edit: EditLines | WriteFile) -> str:
-    path = PurePosixPath(edit.path)
-    if path.is_absolute() or ".." in path.parts:
-        return f"{edit.path} lies outside the repository"
-    if edit.path.startswith(PROTECTED) or path.name in PROTECTED_NAMES:
-        return f"{edit.path} is a protected file"
+def protections(state: State, plan: Plan, *, untested: bool = False) -> str:
+    """Why a plan must not be used, whoever made it and whatever a model says; empty when nothing forbids it.
+
+    ``untested`` allows code without a test that reproduces the issue: runs without generated tests (J16).
+    """
+    for step in plan.steps:
+        match step.operation:
+            case EditLines() | WriteFile() | RewriteSymbol() | ReplacePassage() as edit:
+                reason = _against_edit(state, edit, untested)
+            case AddTests(tests=tests):
+                reason = _against_tests(state, tuple(test.path for test in tests))
+            case WriteOutline(outline=outline):
+                reason = "" if outline.targets else "the outline names no place to look at"
+            case MarkTestWrong() | RunTests():
+                reason = ""
+            case _:
+                assert_never(step.operation)
+        if reason:
+            return reason
+    return ""
+
+
+def _against_path(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        return f"{path} lies outside the repository"
+    fault = malformed(path)
+    if fault:
+        return f"the path {path[:100]!r} {fault}"
+    folded = path.lower()
+    if folded.startswith(PROTECTED) or PurePosixPath(path).name in PROTECTED_NAMES or is_protected(path):
+        return f"{path} is a protected file"
+    return ""
+
+
+def _against_edit(state: State, edit: Edit, untested: bool) -> str:
+    fault = _against_path(edit.path)
+    if fault:
+        return fault
     if is_test_path(edit.path) or any(test.path == edit.path for test in state.tests):
         return f"{edit.path} is a test: a repair must not change what it is measured by"
-    if not state.tests:
+    if not state.reproduction and not untested:
         return "no test reproduces the issue yet: there is nothing to measure a change by"
     if isinstance(edit, EditLines) and edit.expected == edit.replacement:
         return "the edit changes nothing"
@@ -76,11 +105,17 @@ def _against_edit(state: State, edit: EditLines | WriteFile) -> str:
 
 
 def _against_tests(state: State, paths: tuple[str, ...]) -> str:
+    for path in paths:
+        fault = _against_path(path)
+        if fault:
+            return fault
+        if not is_test_path(path):
+            return f"{path} is no test file"
     if state.patch.changes:
         return "the code is changed already: a test made now would not be seen to fail on base"
     reproduced = state.results is not None and state.results.reproduced
-    if reproduced and len(state.tests) >= ENOUGH_TESTS:
-        return f"{len(state.tests)} tests reproduce the issue already"
+    if reproduced and len(state.reproduction) >= ENOUGH_TESTS:
+        return f"{len(state.reproduction)} tests reproduce the issue already"
     if set(paths) <= {test.path for test in state.tests}:
         return "these tests are there already"
     return ""

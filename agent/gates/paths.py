@@ -20,14 +20,15 @@ def check(evidence: Evidence) -> GateResult:
     faults = [
         f"{change.path!r} {fault}"
         for change in evidence.changes
-        if (fault := _malformed(change.path) or _misplaced(change.path, files, folders, evidence.links))
+        if (fault := malformed(change.path) or _misplaced(change.path, files, folders, evidence.links))
     ]
     if faults:
         return refused(NAME, listed(faults))
     return passed(NAME, "all paths are inside the repository; no link is followed, no file mode changes")
 
 
-def _malformed(path: str) -> str:
+def malformed(path: str) -> str:
+    """What keeps a text from being a plain relative path; empty when nothing does."""
     parts = path.split("/")
     if not path or path.startswith("/"):
         return "is empty or absolute"

@@ -43,7 +43,7 @@ def read(context: Context, *, choice: int = 0) -> Reading:
     index = SymbolIndex.of(context)
     title, text = context.task.title[:MAX_TITLE], visible(context.task.text)
     names = Names(index=index, hints=_hints(f"{title}\n{text}"), choice=choice)
-    program = Program(names=names, trusted=_trusted(index))
+    program = Program(names=names, trusted=trusted(index))
     vocabulary = Vocabulary(names=names, snippets=Snippets(names), program=program)
     _gather_imports(text, names)
     ledger = Ledger()
@@ -164,7 +164,7 @@ def _pool(statement: ast.stmt, names: Names) -> None:
             pass
 
 
-def _trusted(index: SymbolIndex) -> frozenset[str]:
+def trusted(index: SymbolIndex) -> frozenset[str]:
     """Top-level modules that the repository is or imports, by the look of its lines: cheap for large ones."""
     found = set(index.packages)
     for path in index.python_files[:MAX_TRUST_FILES]:
