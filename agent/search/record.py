@@ -44,6 +44,9 @@ def transition(node: Node, step: Transition, child: Node | None) -> JsonObject:
     }
     if child is not None:
         body |= {"child": child.id, "state": child.state.digest, "results": results(child.state.results)}
+        body["code"] = child.state.patch.digest  # of contents only: the same in every version
+        if child.state.tests != node.state.tests:  # measuring may have given them other roles than the plan
+            body["tests"] = [encode(test) for test in child.state.tests]
     return body
 
 
