@@ -23,6 +23,8 @@ from rich.markup import escape
 from agent.errors import AgentError
 from agent.types import Asking, Outcome, Solved, Unrunnable, Unsolved
 from bot import engine
+from bot.bench import cli as bench_cli
+from bot.bench.wiring import wire
 from bot.errors import BotError, CheckoutError, ConfigError, ForgeError
 from bot.settings import SandboxChoice, read_settings
 from bot.show_cli import show
@@ -234,6 +236,9 @@ def _rim() -> Iterator[None]:
 def _stop(message: str, code: int) -> Never:
     errors.print(f"[red]codeagent[/]: {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+bench_cli.register(bench_app, console, _rim, wire)
 
 
 def main(arguments: list[str] | None = None) -> None:
