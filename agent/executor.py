@@ -13,8 +13,9 @@ from functools import cached_property
 from agent.affected import WHOLE, affected_tests
 from agent.effects import JournaledRunner, Run
 from agent.operations import apply_operation
+from agent.patience import for_made_tests
 from agent.protocols import Context
-from agent.reproduction import judge, lies_in, same_verdicts
+from agent.reproduction import disagreement, judge, lies_in
 from agent.types import (
     Baseline,
     Plan,
@@ -52,10 +53,11 @@ class Bench:
         stop_after: int = 0,
         attempt: int = 0,
         fresh: bool = False,
+        limits: Limits | None = None,
         label: str,
     ) -> Run:
         """The run of some tests, of all for an empty selection, with a state's files in place."""
-        limits = self.limits if select else self.suite_limits
+        limits = limits or (self.limits if select else self.suite_limits)
         return Run(
             command=self.suite.command(select, coverage=coverage, stop_after=stop_after, limits=limits),
             overlay={**self.overlay, **state.overlay},
@@ -162,7 +164,7 @@ class SandboxExecutor:
         """Twice each, since a flaky test proves nothing; the second time with coverage, for localisation."""
         runs = [
             self._bench.run(
-                state, selection(state.reproduction), coverage=again, attempt=again, label="reproduction"
+                state, selection(state.reproduction), coverage=again, attempt=int(again), label="reproduction"
             )
             for state in states
             if state.reproduction
@@ -179,8 +181,8 @@ class SandboxExecutor:
     def _reproduction(self, state: State, plain: Completed, covered: Completed) -> Results:
         first, second = self._bench.report(plain), self._bench.report(covered)
         reproduced, remark = judge(first, state.reproduction)
-        if not same_verdicts(first, second):
-            reproduced, remark = False, "the test does not give the same result twice on base"
+        if disagreed := disagreement(first, second):
+            reproduced, remark = False, disagreed
         return Results(
             generated=first,
             coverage=self._bench.suite.coverage(covered) if reproduced else None,
@@ -190,9 +192,7 @@ class SandboxExecutor:
 
     def _own_then_suite(self, states: Sequence[State]) -> list[Results]:
         tested = [state for state in states if state.reproduction]
-        own = self._bench.reports(
-            [self._bench.run(state, selection(state.reproduction), label="own tests") for state in tested]
-        )
+        own = self._bench.reports([self._own_run(state) for state in tested])
         reports = dict(zip(map(_key, tested), own, strict=True))
         passing = [
             state for state in states if not state.reproduction or _all_pass(reports[_key(state)])
@@ -208,6 +208,14 @@ class SandboxExecutor:
             else Results(generated=reports[_key(state)])
             for state in states
         ]
+
+    def _own_run(self, state: State) -> Run:
+        """Made tests get no more time than their run on base tells; the journal has that run."""
+        chosen, limits = selection(state.reproduction), self._bench.limits
+        if not any(test.given for test in state.reproduction):
+            base = self._bench.run(State(tests=state.tests), chosen, label="reproduction")
+            limits = for_made_tests(limits, self._bench.runner.run_many([base])[0])
+        return self._bench.run(state, chosen, limits=limits, label="own tests")
 
     def _suite_of(self, states: Sequence[State]) -> list[tuple[SuiteReport, tuple[str, ...]]]:
         """The suite's tests that can see each change, and which of them got worse."""

@@ -31,6 +31,19 @@ def judge(report: SuiteReport, tests: Sequence[TestFile]) -> tuple[bool, str]:
     return True, f"fails on base for the stated reason: {', '.join(remarks)}"
 
 
+def disagreement(first: SuiteReport, second: SuiteReport) -> str:
+    """Why two runs of the same tests on base prove nothing; empty when they agree case by case.
+
+    A run that was stopped is not a test that changes its mind.
+    """
+    if same_verdicts(first, second):
+        return ""
+    stopped = next((report.problem for report in (first, second) if report.problem), "")
+    if stopped:
+        return f"a run of the test on base did not come to its end: {stopped}"
+    return "the test does not give the same result twice on base"
+
+
 def same_verdicts(first: SuiteReport, second: SuiteReport) -> bool:
     """Whether two runs of the same tests agree case by case."""
     return {case.id: case.failing for case in first.cases} == {case.id: case.failing for case in second.cases}

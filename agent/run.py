@@ -18,8 +18,8 @@ from agent.errors import Cancelled, JournalDiverged
 from agent.executor import Bench, SandboxExecutor
 from agent.gates import SizeCap
 from agent.journal import FileJournal
-from agent.patience import for_chosen_tests
 from agent.method import Method
+from agent.patience import for_chosen_tests
 from agent.protocols import (
     Context,
     DecisionModel,
@@ -60,10 +60,7 @@ class Services:
 
     sandboxes: Sandboxes
     cache: Path  # of built environments
-    policy: Policy
-    planner: Planner
-    decision: DecisionModel
-    feedback: Feedback
+    networks: MakeNetworks = networks
     clarifier: Clarifier | None = None  # None: no question is ever asked
     method: Method = field(default_factory=Method)
     workers: int = 2

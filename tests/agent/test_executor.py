@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from agent.baseline import measure_baseline
+from agent.codec import decode
 from agent.effects import Clock, JournaledRunner, SandboxPool
 from agent.errors import EditDoesNotApply
 from agent.executor import ENOUGH_REGRESSIONS, Bench, SandboxExecutor, apply_operation, selection
-from agent.journal import MemoryJournal
-from agent.protocols import Context
+from agent.journal import MemoryJournal, canonical
+from agent.patience import PATIENCE
+from agent.protocols import Context, JsonObject
 from agent.source import HostTree
 from agent.types import (
     AddTests,
@@ -109,6 +112,24 @@ def test_outlines_and_tests_are_part_of_the_state(tmp_path: Path) -> None:
 # --- Measuring ----------------------------------------------------------------------------------------------
 
 
+class Requests(MemoryJournal):
+    """Keeps what was asked for, in order, each once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[str] = []
+
+    def effect(self, kind: str, request: JsonObject, perform: Callable[[], JsonObject]) -> JsonObject:
+        text = canonical(request)
+        self.requests += [] if text in self.requests else [text]
+        return super().effect(kind, request, perform)
+
+
+def plan_of(*operations: object) -> Plan:
+    steps = tuple(Step(reasoning="r", operation=operation) for operation in operations)  # type: ignore[arg-type]
+    return Plan(action=action("a", 1.0), steps=steps)
+
+
 class Lab:
     """An executor over the toy repository, and the selections that were run."""
 
@@ -117,7 +138,8 @@ class Lab:
         workbench = ToyWorkbench(tree, self.sandboxes)
         environment = workbench.prepare(None)
         self.pool = SandboxPool(lambda: workbench.open(environment), workers=2, cancelled=lambda: False)
-        runner = JournaledRunner(MemoryJournal(), self.pool, Clock(), identity={"tree": "toy"})
+        self.journal = Requests()
+        runner = JournaledRunner(self.journal, self.pool, Clock(), identity={"tree": "toy"})
         baseline, suite = measure_baseline(runner, PytestSuite(), Limits())
         context = Context(task=TASK, source=HostTree(tree), baseline=baseline)
         bench = Bench(runner=runner, suite=suite, limits=Limits(), suite_limits=Limits())
@@ -125,9 +147,7 @@ class Lab:
         self.executor = SandboxExecutor(context, bench)
 
     def after(self, *operations: object) -> State:
-        steps = tuple(Step(reasoning="r", operation=operation) for operation in operations)  # type: ignore[arg-type]
-        plan = Plan(action=action("a", 1.0), steps=steps)
-        return self.executor.measure([self.executor.apply(State(tests=(ZERO,)), plan)])[0]
+        return self.executor.measure([self.executor.apply(State(tests=(ZERO,)), plan_of(*operations))])[0]
 
     @property
     def runs(self) -> list[tuple[str, ...]]:
@@ -185,7 +205,8 @@ def test_a_patch_is_measured_by_its_own_test_and_by_those_that_see_it(lab: Make)
     assert results.passes
     # test_double and the failing test do not execute sign(): they are not asked
     chosen = ("tests/test_calc.py::test_negative", "tests/test_calc.py::test_positive")
-    assert made.runs[2:] in ([(ZERO.path,), chosen], [(ZERO.path,), ()])
+    assert made.runs[2:4] == [(ZERO.path,)] * 2  # on base, for what it takes there; and with the patch
+    assert made.runs[4:] in ([chosen], [()])
 
 
 def test_a_patch_that_fails_its_own_test_costs_no_suite(lab: Make) -> None:
@@ -194,7 +215,28 @@ def test_a_patch_that_fails_its_own_test_costs_no_suite(lab: Make) -> None:
     assert results is not None
     assert results.suite is None
     assert not results.passes
-    assert made.runs[2:] == [(ZERO.path,)]
+    assert made.runs[2:] == [(ZERO.path,)] * 2
+
+
+def test_made_tests_get_the_time_that_their_run_on_base_tells(lab: Make) -> None:
+    """A candidate that loops for ever costs seconds, not the cap of a run."""
+    made = lab()
+    made.after()
+    made.after(GOOD)
+    asked = [decode(Limits, json.loads(request)["limits"]).seconds for request in made.journal.requests]
+    *earlier, own, _suite = asked
+    assert PATIENCE <= own < Limits().seconds  # the toy takes next to no time
+    assert set(earlier) == {Limits().seconds}
+    assert made.runs[2:].count((ZERO.path,)) == 3  # twice on base, once with the patch: asked for no run more
+
+
+def test_a_given_test_keeps_the_whole_limit(lab: Make) -> None:
+    """It may be as dear as any test of the suite, and on base it may have failed at its first line."""
+    made = lab()
+    state = made.executor.apply(State(tests=(replace(ZERO, given=True),)), plan_of(GOOD))
+    made.executor.measure([state])
+    asked = [decode(Limits, json.loads(request)["limits"]).seconds for request in made.journal.requests]
+    assert set(asked) == {Limits().seconds}
 
 
 def test_what_passed_on_base_and_fails_now_is_a_regression(lab: Make) -> None:

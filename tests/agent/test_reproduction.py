@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.reproduction import exception_name, judge, same_verdicts
+from agent.reproduction import disagreement, exception_name, judge, same_verdicts
 from agent.types import FailureSign, TestFile
 from sandbox.suites.types import CaseResult, SuiteReport, Verdict
 
@@ -81,6 +81,30 @@ def test_a_given_test_only_has_to_fail() -> None:
     assert judge(SuiteReport(cases=(failed("NameError: g"), passing)), [given])[0]
     assert not judge(SuiteReport(cases=(passing,)), [given])[0]
     assert not judge(SuiteReport(problem="stopped by the time limit"), [given])[0]
+
+
+BAD, GOOD = failed("assert 0"), CaseResult(id=f"{PATH}::test_a", verdict=Verdict.PASSED)
+HUNG = CaseResult(id=f"{PATH}::test_a", verdict=Verdict.ERROR, message="the run ended in this test")
+STOPPED = SuiteReport(cases=(HUNG,), problem=f"stopped by the time limit in {PATH}::test_a")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (SuiteReport(cases=(BAD,)), SuiteReport(cases=(BAD,)), ""),
+        (STOPPED, STOPPED, ""),  # it hangs each time: that is a result
+        (SuiteReport(cases=(GOOD,)), SuiteReport(cases=(BAD,)), "same result twice"),
+        (SuiteReport(cases=(GOOD,)), STOPPED, "did not come to its end: stopped by the time limit"),
+        (STOPPED, SuiteReport(cases=(GOOD,)), "did not come to its end: stopped by the time limit"),
+        (SuiteReport(cases=(BAD,)), SuiteReport(problem="killed by signal 9"), "killed by signal 9"),
+    ],
+)
+def test_a_run_that_was_stopped_is_no_test_that_changes_its_mind(
+    first: SuiteReport, second: SuiteReport, said: str
+) -> None:
+    remark = disagreement(first, second)
+    assert bool(remark) is bool(said)
+    assert said in remark
 
 
 def test_parameters_and_unittest_ids_belong_to_their_file() -> None:
