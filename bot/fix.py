@@ -20,6 +20,7 @@ from bot.issue_text import IssueText
 from bot.render import answers
 from bot.render.parts import RunFacts
 from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
+from bot.render.search_tree import search_tree
 from sandbox.redact import Redactor
 
 AUTHOR = Person(name="CodeAgent", email="codeagent@users.noreply.github.com")
@@ -154,7 +155,8 @@ def _write_solved(
     patch = out / "fix.patch"
     patch.write_bytes(checkouts.diff(checkout, checkouts.commit(checkout, change)))
     title = f"# {pull_request_title(facts)}\n\n"
-    written = [patch, _text(out / "pull-request.md", title + pull_request_body(facts, solved))]
+    body = pull_request_body(facts, solved, search_tree(out / "journal.jsonl"))
+    written = [patch, _text(out / "pull-request.md", title + body)]
     shutil.rmtree(out / "tests", ignore_errors=True)
     for path, content in tests.items():
         target = out / "tests" / path

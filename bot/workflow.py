@@ -34,6 +34,7 @@ from bot.render import answers
 from bot.render.check import check_run
 from bot.render.parts import RunFacts
 from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
+from bot.render.search_tree import search_tree
 from bot.repo_config import RepoConfig, read_repo_config
 from bot.run import CLOSED, EngineJournal, Run, Stopped, head_marker
 from bot.sanitize import code
@@ -156,11 +157,12 @@ def _publish(run: Run, config: RepoConfig, checkout: Checkout, outcome: Solved) 
         "git.push", {"branch": run.names.branch, "sha": sha}, lambda: run.push(checkout, sha)
     ):
         return _hold_back(run, reason)
+    picture = search_tree(run.home / JOURNAL, run.ports.redact)
     new = NewPullRequest(
         head=run.names.branch,
         base=run.facts.base_branch,
         title=run.text(pull_request_title(run.facts)),
-        body=head_marker(sha) + run.text(pull_request_body(run.facts, outcome)),
+        body=head_marker(sha) + run.text(pull_request_body(run.facts, outcome, picture)),
         marker=run.names.pull_request,
         labels=(run.request.label,),
         draft=config.draft,
