@@ -19,6 +19,7 @@ from agent.types import (
     RewriteSymbol,
     RunTests,
     State,
+    TestFile,
     TestRole,
     WriteFile,
     WriteOutline,
@@ -29,15 +30,18 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 def apply_operation(state: State, operation: Operation, source: SourceTree) -> State:
     """One plan step on a state; EditDoesNotApply when it does not fit."""
+    try:
+        return _applied(state, operation, source)
+    except UnicodeEncodeError:  # a lone surrogate, in a text or a path
+        raise EditDoesNotApply("there is text in it that no file can hold") from None
+
+
+def _applied(state: State, operation: Operation, source: SourceTree) -> State:
     match operation:
         case WriteOutline(outline=outline):
             return replace(state, outline=outline)
         case AddTests(tests=tests):
-            paths = {test.path for test in tests}
-            taken = sorted(path for path in paths if source.read(path) is not None)
-            if taken:
-                raise EditDoesNotApply(f"{taken[0]} exists already; a new test goes into a file of its own")
-            return replace(state, tests=(*(test for test in state.tests if test.path not in paths), *tests))
+            return _with_tests(state, tests, source)
         case MarkTestWrong():
             return _marked(state, operation)
         case EditLines():
@@ -62,10 +66,21 @@ def current(state: State, path: str, source: SourceTree) -> bytes | None:
     return source.read(path)
 
 
+def _with_tests(state: State, tests: tuple[TestFile, ...], source: SourceTree) -> State:
+    paths = {test.path for test in tests}
+    taken = sorted(path for path in paths if source.read(path) is not None or path in state.patch.paths)
+    if taken:
+        raise EditDoesNotApply(f"{taken[0]} exists already; a new test goes into a file of its own")
+    for test in tests:
+        f"{test.path}{test.content}".encode()
+    return replace(state, tests=(*(test for test in state.tests if test.path not in paths), *tests))
+
+
 def _write(state: State, path: str, content: bytes | None, source: SourceTree) -> State:
     """A file that is back to base is no change: the same code is the same state, however it was reached."""
     if any(test.path == path for test in state.tests):
         raise EditDoesNotApply(f"{path} is a test of this state; tests are not edited, they are replaced")
+    path.encode()
     if content == source.read(path):
         kept = (change for change in state.patch.changes if change.path != path)
         return replace(state, patch=type(state.patch).of(kept))
@@ -113,9 +128,9 @@ def _replaced(state: State, edit: ReplacePassage, source: SourceTree) -> bytes:
             raise EditDoesNotApply(f"there is no file {edit.path}")
         return edit.replacement.encode()
     passage, replacement = (_with_ends_of(content, text) for text in (edit.passage, edit.replacement))
-    count = content.count(passage) if passage else 0
-    if count != 1:
-        found = f"occurs {count} times" if count else "does not occur"
+    at = content.find(passage) if passage else -1
+    if at < 0 or content.find(passage, at + 1) >= 0:  # also where two of them overlap
+        found = "does not occur" if at < 0 else "occurs more than once"
         raise EditDoesNotApply(f"the passage to replace {found} in {edit.path}; it must occur exactly once")
     return content.replace(passage, replacement)
 
@@ -178,8 +193,9 @@ def _shifted(text: str, indent: str, edit: RewriteSymbol) -> str:
         body = ast.parse("".join(["if True:\n" if indent else "", whole])).body
     except (SyntaxError, ValueError, RecursionError) as error:
         raise EditDoesNotApply(f"the new source of {edit.symbol} cannot be parsed: {error}") from None
-    if not _definitions(body):
-        raise EditDoesNotApply(f"the new source of {edit.symbol} holds no definition")
+    name = edit.symbol.rpartition(".")[2]
+    if all(each.name != name for each in _definitions(body)):
+        raise EditDoesNotApply(f"the new source of {edit.symbol} holds no definition of {name}")
     return whole
 
 
