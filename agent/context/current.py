@@ -1,0 +1,78 @@
+"""The repository as one state has it: files, and the index over them, made once for every tree and patch."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from agent.localize.files import CodeBase
+from agent.localize.graph import Index
+from agent.protocols import Context, SourceTree
+from agent.types import Patch, State
+
+REMEMBERED = 3  # trees: a process seldom works on more at once
+REMEMBERED_STATES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchedTree:
+    """A :class:`agent.protocols.SourceTree` with a patch on top."""
+
+    source: SourceTree
+    patch: Patch
+
+    def paths(self) -> tuple[str, ...]:
+        overlay = self.patch.overlay
+        kept = {path for path in self.source.paths() if path not in overlay}
+        return tuple(sorted(kept | {path for path, content in overlay.items() if content is not None}))
+
+    def read(self, path: str) -> bytes | None:
+        overlay = self.patch.overlay
+        return overlay[path] if path in overlay else self.source.read(path)
+
+
+class Indexes:
+    """Remembers the indexes of the last trees, by identity (a tree never changes), and of the last states
+    over them. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._bases: OrderedDict[tuple[int, tuple[str, ...]], tuple[SourceTree, Index]] = OrderedDict()
+        self._states: OrderedDict[tuple[int, tuple[str, ...], str], tuple[SourceTree, Index]] = OrderedDict()
+
+    def of(self, context: Context, patch: Patch) -> Index:
+        """The index of the base tree with the patch on top."""
+        base_key = id(context.source), context.import_roots
+        state_key = (*base_key, patch.digest)
+        with self._guard:
+            found = self._states.get(state_key)
+            if found is not None and found[0] is context.source:
+                self._states.move_to_end(state_key)
+                return found[1]
+            index = self._base(context, base_key).updated(patch.overlay)
+            self._states[state_key] = context.source, index
+            while len(self._states) > REMEMBERED_STATES:
+                self._states.popitem(last=False)
+            return index
+
+    def _base(self, context: Context, key: tuple[int, tuple[str, ...]]) -> Index:
+        found = self._bases.pop(key, None)
+        if found is None or found[0] is not context.source:
+            found = context.source, Index.of(context.source, context.import_roots)
+        self._bases[key] = found
+        while len(self._bases) > REMEMBERED:
+            self._bases.popitem(last=False)
+        return found[1]
+
+
+_INDEXES = Indexes()
+
+
+def index_of(context: Context, state: State | None = None) -> Index:
+    """The index of a state's code; of base without one."""
+    return _INDEXES.of(context, state.patch if state else Patch())
+
+
+def code_of(context: Context, state: State) -> CodeBase:
+    return CodeBase(context.source, state)
