@@ -97,6 +97,8 @@ class FailureSign:
 class TestRole(StrEnum):
     """What a made test is good for. Roles are given by measuring on base, never by a model alone (U22)."""
 
+    __test__ = False  # not a pytest class
+
     REPRODUCTION = "reproduction"  # fails on base for the stated reason: every patch must turn it green
     WITNESS = "witness"  # does not fail on base: votes on candidates (dual agreement), gates nothing
     WRONG = "wrong"  # contradicts the issue: kept with the reason, never run again (U21)
