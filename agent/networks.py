@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from agent.builtin import reproduction
 from agent.builtin.decision import BuiltinDecision, protections
 from agent.builtin.feedback import BuiltinFeedback
 from agent.builtin.planner import BuiltinPlanner
 from agent.builtin.policy import BuiltinPolicy
+from agent.context import pack
 from agent.errors import ModelUnusable
 from agent.escalation import (
     LEVELS,
@@ -48,6 +49,21 @@ class Networks:
     planner: Planner
     decision: DecisionModel
     feedback: Feedback
+
+    def __call__(self, _method: Method, _model: Model | None, _packs: Packs) -> Networks:
+        """These very networks, whatever the method: in the place of :func:`networks`."""
+        return self
+
+
+class MakeNetworks(Protocol):
+    """:func:`networks`, or something in its place."""
+
+    def __call__(self, method: Method, model: Model | None, packs: Packs, /) -> Networks: ...
+
+
+def packs() -> Packs:
+    """What a model is shown of the repository."""
+    return Packs(stable=pack.stable, window=pack.window, flaws=lambda _view, _plan: ())
 
 
 def networks(method: Method, model: Model | None, packs: Packs) -> Networks:

@@ -19,14 +19,11 @@ from agent.executor import Bench, SandboxExecutor
 from agent.gates import SizeCap
 from agent.journal import FileJournal
 from agent.method import Method
+from agent.networks import MakeNetworks, Packs, networks, packs
 from agent.patience import for_chosen_tests
 from agent.protocols import (
     Context,
-    DecisionModel,
-    Feedback,
     Journal,
-    Planner,
-    Policy,
     Progress,
 )
 from agent.report import cancelled_early, conclude, given_not_reproduced, no_tests, summary, unrunnable
@@ -61,6 +58,7 @@ class Services:
     sandboxes: Sandboxes
     cache: Path  # of built environments
     networks: MakeNetworks = networks
+    packs: Packs = field(default_factory=packs)  # what a model is shown of the repository
     clarifier: Clarifier | None = None  # None: no question is ever asked
     method: Method = field(default_factory=Method)
     workers: int = 2
@@ -209,12 +207,12 @@ class _Run:
         return conclude(search, baseline)
 
     def _parts(self, executor: SandboxExecutor, chooser: Chooser) -> Parts:
-        services = self.services
+        driven = self.services.networks(self.settings.method, None, self.services.packs)
         return Parts(
-            policy=services.policy,
-            planner=services.planner,
-            decision=services.decision,
-            feedback=services.feedback,
+            policy=driven.policy,
+            planner=driven.planner,
+            decision=driven.decision,
+            feedback=driven.feedback,
             executor=executor,
             strategy=STRATEGIES[self.settings.method.search],
             selector=chooser,

@@ -84,15 +84,7 @@ def engine_work(data: Path, cache: Path, measuring: Callable[[str], None]) -> Ru
     """``measuring`` is told of a job when it has its environment and begins to run tests."""
     settings = Settings(data_dir=data)
     sandboxes = engine.sandboxes(settings, SandboxChoice.BUBBLEWRAP)
-    made = engine.services(settings, sandboxes)
-    services = Services(
-        sandboxes=sandboxes,
-        cache=cache,
-        policy=made.policy,
-        planner=made.planner,
-        decision=made.decision,
-        feedback=made.feedback,
-    )
+    services = Services(sandboxes=sandboxes, cache=cache)
     title, _, body = (DEMO / "issue.md").read_text(encoding="utf-8").partition("\n")
     task = Task(repository="acme/pager", base="0" * 40, title=title.lstrip("# "), text=body)
     tree = data / "tree"

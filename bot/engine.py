@@ -5,11 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from agent.builtin import reproduction
-from agent.builtin.decision import BuiltinDecision
-from agent.builtin.feedback import BuiltinFeedback
-from agent.builtin.planner import BuiltinPlanner
-from agent.builtin.policy import BuiltinPolicy
 from agent.replay import NoSandboxes
 from agent.run import Services
 from agent.types import Budget
@@ -62,10 +57,6 @@ def services(settings: Settings, sandboxes: Sandboxes) -> Services:
     return Services(
         sandboxes=sandboxes,
         cache=settings.data_dir / "environments",
-        policy=BuiltinPolicy(designer=reproduction.actions),
-        planner=BuiltinPlanner(),
-        decision=BuiltinDecision(),
-        feedback=BuiltinFeedback(),
         limits=limits,
         suite_limits=replace(limits, seconds=limits.seconds * SUITE_PATIENCE),
     )
@@ -76,10 +67,6 @@ def offline_services() -> Services:
     return Services(
         sandboxes=NoSandboxes(),
         cache=Path("/nonexistent"),
-        policy=BuiltinPolicy(designer=reproduction.actions),
-        planner=BuiltinPlanner(),
-        decision=BuiltinDecision(),
-        feedback=BuiltinFeedback(),
     )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.networks import Networks
 from agent.protocols import View
 from agent.run import Services
 from agent.types import (
@@ -384,10 +385,7 @@ def services(sandboxes: ToySandboxes, parts: Script, **changes: Any) -> Services
     values: dict[str, Any] = {
         "sandboxes": sandboxes,
         "cache": Path("/nonexistent"),
-        "policy": parts,
-        "planner": parts,
-        "decision": parts,
-        "feedback": parts,
+        "networks": Networks(policy=parts, planner=parts, decision=parts, feedback=parts),
         "workers": 1,
     }
     return Services(**{**values, **changes})

@@ -10,11 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.builtin import reproduction
-from agent.builtin.decision import BuiltinDecision
-from agent.builtin.feedback import BuiltinFeedback
-from agent.builtin.planner import BuiltinPlanner
-from agent.builtin.policy import BuiltinPolicy
 from agent.replay import NoSandboxes, replay
 from agent.run import Services, open_journal, repair
 from agent.types import Solved, StopReason, Task, Unsolved
@@ -61,10 +56,6 @@ def services(sandboxes: Sandboxes) -> Services:
     return Services(
         sandboxes=sandboxes,
         cache=Path("/nonexistent"),
-        policy=BuiltinPolicy(designer=reproduction.actions),
-        planner=BuiltinPlanner(),
-        decision=BuiltinDecision(),
-        feedback=BuiltinFeedback(),
         workers=os.cpu_count() or 1,
         limits=Limits(seconds=60),
     )

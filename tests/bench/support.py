@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.method import Method
+from agent.networks import Networks
 from agent.protocols import View
 from agent.run import Services
 from agent.types import (
@@ -199,10 +200,7 @@ def services(sandboxes: Sandboxes, parts: Programmer, **changes: Any) -> Service
     made = Services(
         sandboxes=sandboxes,
         cache=Path("/nonexistent"),
-        policy=parts,
-        planner=parts,
-        decision=parts,
-        feedback=parts,
+        networks=Networks(policy=parts, planner=parts, decision=parts, feedback=parts),
     )
     return replace(made, **changes)
 

@@ -8,11 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.builtin import reproduction
-from agent.builtin.decision import BuiltinDecision
-from agent.builtin.feedback import BuiltinFeedback
-from agent.builtin.planner import BuiltinPlanner
-from agent.builtin.policy import BuiltinPolicy
 from agent.run import Services, open_journal, repair
 from benchmarks import label_to_pull_request, sandbox_overhead, webhook_latency
 from benchmarks.bare_runs import listen, measure_bare
@@ -108,10 +103,6 @@ def test_every_command_of_a_run_can_be_executed_bare(tmp_path: Path) -> None:
     services = Services(
         sandboxes=sandboxes,
         cache=tmp_path,
-        policy=BuiltinPolicy(designer=reproduction.actions),
-        planner=BuiltinPlanner(),
-        decision=BuiltinDecision(),
-        feedback=BuiltinFeedback(),
     )
     bench = OfflineWorkbench(tree, make_environment(tmp_path / "env"), sandboxes)
     issue = "```python\n>>> from calc import double\n>>> double(2)\n4\n```\n"
