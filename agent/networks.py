@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
@@ -38,7 +38,7 @@ from agent.skills.possible import allowed
 from agent.skills.shared import Packs
 from agent.types import Action, FeedbackNote, RunTests
 
-__all__ = ["Networks", "Packs", "networks"]
+__all__ = ["MakeNetworks", "Networks", "Packs", "networks"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,9 @@ class MakeNetworks(Protocol):
 def packs() -> Packs:
     """What a model is shown of the repository."""
     return Packs(stable=pack.stable, window=pack.window, flaws=lambda _view, _plan: ())
+
+
+MakeNetworks = Callable[[Method, Model | None, Packs], Networks]
 
 
 def networks(method: Method, model: Model | None, packs: Packs) -> Networks:
