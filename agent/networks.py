@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
@@ -64,9 +64,6 @@ class MakeNetworks(Protocol):
 def packs() -> Packs:
     """What a model is shown of the repository."""
     return Packs(stable=pack.stable, window=pack.window, flaws=lambda _view, _plan: ())
-
-
-MakeNetworks = Callable[[Method, Model | None, Packs], Networks]
 
 
 def networks(method: Method, model: Model | None, packs: Packs) -> Networks:
