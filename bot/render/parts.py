@@ -42,7 +42,7 @@ def details(summary: str, body: str) -> str:
 
 def run_line(facts: RunFacts) -> str:
     shown = f"[this run]({facts.run_url})" if facts.run_url else f"run {code(facts.run_id, 64)}"
-    return f"<sub>Made by CodeAgent without a language model · {shown}</sub>"
+    return f"<sub>Made by CodeAgent · {shown}</sub>"
 
 
 def names(ids: Iterable[str]) -> str:
@@ -58,20 +58,41 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def cost(spend: Spend) -> str:
-    money = f"${spend.money:.2f}" if spend.money else "$0"
-    return table(
-        ("sandbox runs", "seconds in the sandbox", "seconds in all", "rounds", "model calls", "money"),
+    """What the run used: of this machine, and of a language model where one was asked."""
+    own = table(
+        ("sandbox runs", "seconds in the sandbox", "seconds in all", "rounds"),
         [
             (
                 str(spend.sandbox_runs),
                 f"{spend.sandbox_seconds:.0f}",
                 f"{spend.seconds:.0f}",
                 str(spend.iterations),
-                str(spend.model_calls),
-                money,
             )
         ],
     )
+    return sections(own, model_cost(spend))
+
+
+def model_cost(spend: Spend) -> str:
+    if not spend.model_calls:
+        return "No language model was asked: this cost no money."
+    return table(
+        ("model calls", "tokens", "of these from the cache", "seconds waited", "money"),
+        [
+            (
+                str(spend.model_calls),
+                f"{spend.tokens:,}",
+                f"{spend.cached_tokens:,}",
+                f"{spend.model_seconds:.0f}",
+                money(spend.money),
+            )
+        ],
+    )
+
+
+def money(dollars: float) -> str:
+    """Two digits that say something: a run may cost less than a cent."""
+    return f"${dollars:.2f}" if dollars >= 0.1 or not dollars else f"${dollars:.4f}"
 
 
 def report(run: SuiteReport, limit: int) -> str:
