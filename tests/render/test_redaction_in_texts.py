@@ -36,7 +36,7 @@ def test_known_secrets_in_every_shape(secret: str) -> None:
     both = secret.encode(), f"x-access-token:{secret}".encode()
     shapes = [secret, quote(secret, safe=""), *(base64.b64encode(each).decode() for each in both)]
     for shape in shapes:
-        core = shape.rstrip("=")
+        core = shape if shape == secret else shape.rstrip("=")  # only base64 can do without them
         assert core not in redact(f"before {shape} after")
         middle = len(core) // 2
         for split in ("\n", "\r\n ", "\x1b[31m", " \x1b[0m\n"):
