@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.baseline import measure_baseline
 from agent.choice.selector import Chooser
-from agent.clarify import Clarifier
+from agent.clarify import Clarifier, ModelClarifier
 from agent.codec import decode, encode, encode_fields
 from agent.confirm import confirm
 from agent.effects import Clock, JournaledRunner, SandboxPool, tick
@@ -18,7 +18,10 @@ from agent.errors import Cancelled, JournalDiverged
 from agent.executor import Bench, SandboxExecutor
 from agent.gates import SizeCap
 from agent.journal import FileJournal
-from agent.method import Method
+from agent.llm.desk import ModelDesk, Terms
+from agent.llm.exchange import Line
+from agent.llm.pricing import Prices
+from agent.method import Driver, Method
 from agent.networks import MakeNetworks, Packs, networks, packs
 from agent.patience import for_chosen_tests
 from agent.protocols import (
@@ -59,7 +62,10 @@ class Services:
     cache: Path  # of built environments
     networks: MakeNetworks = networks
     packs: Packs = field(default_factory=packs)  # what a model is shown of the repository
-    clarifier: Clarifier | None = None  # None: no question is ever asked
+    clarifier: Clarifier | None = None  # in the place of the model's; without either, no question is asked
+    line: Line | None = None  # to a language model; a replay needs none
+    prices: Prices = field(default_factory=Prices)
+    call_seconds: float = 180.0  # cap of one model call
     method: Method = field(default_factory=Method)
     workers: int = 2
     limits: Limits = field(default_factory=lambda: Limits(seconds=120))
@@ -191,6 +197,7 @@ class _Run:
             runner=runner, suite=suite, limits=_capped(settings, baseline), suite_limits=settings.suite_limits
         )
         context = Context(task=task, source=source, baseline=baseline, import_roots=environment.import_roots)
+        model = self._model()
         executor = SandboxExecutor(context, bench)
         (root,) = executor.measure([State(tests=task.given_tests)])
         if task.given_tests and not (root.results and root.results.reproduced):
@@ -199,15 +206,27 @@ class _Run:
             bench,
             self.journal,
             settings.method,
-            clarifier=self.services.clarifier,
+            clarifier=self.services.clarifier or (ModelClarifier(model) if model is not None else None),
             answers=self.answers,
         )
-        around = self._around(context, bench, source, chooser)
-        search = solve(context, root, self._parts(executor, chooser), settings.budget, around)
+
+        def measured() -> Spend:
+            return runner.meter.spend if model is None else together(runner.meter.spend, model.spend)
+
+        around = self._around(context, bench, source, chooser, measured)
+        search = solve(context, root, self._parts(executor, chooser, model), settings.budget, around)
         return conclude(search, baseline)
 
-    def _parts(self, executor: SandboxExecutor, chooser: Chooser) -> Parts:
-        driven = self.services.networks(self.settings.method, None, self.services.packs)
+    def _model(self) -> ModelDesk | None:
+        """None for a run that no model drives: it asks nothing and costs nothing."""
+        settings, services = self.settings, self.services
+        if settings.method.driver is Driver.BUILT_IN:
+            return None
+        terms = Terms(prices=services.prices, seconds=services.call_seconds, cancelled=self.cancelled)
+        return ModelDesk(self.journal, services.line, settings.method, settings.budget, self.clock, terms)
+
+    def _parts(self, executor: SandboxExecutor, chooser: Chooser, model: ModelDesk | None) -> Parts:
+        driven = self.services.networks(self.settings.method, model, self.services.packs)
         return Parts(
             policy=driven.policy,
             planner=driven.planner,
@@ -220,7 +239,14 @@ class _Run:
             replan=self.settings.method.replan,
         )
 
-    def _around(self, context: Context, bench: Bench, source: RecordedTree, chooser: Chooser) -> Surroundings:
+    def _around(
+        self,
+        context: Context,
+        bench: Bench,
+        source: RecordedTree,
+        chooser: Chooser,
+        measured: Callable[[], Spend],
+    ) -> Surroundings:
         links = frozenset(source.links())
 
         def prove(state: State) -> Proof:
@@ -232,12 +258,24 @@ class _Run:
         return Surroundings(
             journal=self.journal,
             tick=lambda visit: tick(self.journal, self.clock, self.cancelled, visit),
-            measured=lambda: bench.runner.meter.spend,
+            measured=measured,
             confirm=prove,
             informed=chooser.informed,
             progress=self.progress,
             workers=self.services.workers,
         )
+
+
+def together(sandbox: Spend, model: Spend) -> Spend:
+    """What the sandbox used and what the model used, as one."""
+    return replace(
+        sandbox,
+        model_calls=model.model_calls,
+        tokens=model.tokens,
+        cached_tokens=model.cached_tokens,
+        money=model.money,
+        model_seconds=model.model_seconds,
+    )
 
 
 def _capped(settings: Settings, baseline: Baseline) -> Limits:

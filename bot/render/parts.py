@@ -92,6 +92,8 @@ def model_cost(spend: Spend) -> str:
 
 def money(dollars: float) -> str:
     """Two digits that say something: a run may cost less than a cent."""
+    if 0 < dollars < 0.0001:
+        return "less than $0.0001"
     return f"${dollars:.2f}" if dollars >= 0.1 or not dollars else f"${dollars:.4f}"
 
 

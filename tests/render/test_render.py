@@ -193,7 +193,7 @@ def test_a_pull_request_says_what_a_reviewer_asks() -> None:
         "Failed before already: `t.py::old`.",
         "Passed one time and failed another before already: `t.py::flaky`.",
         "| `no regression` | passed | no test fails now |",
-        "| 3 | 2 | 2 | 0 | 0 | $0 |",
+        "| 3 | 2 | 2 | 0 |\n\nNo language model was asked: this cost no money.",
         "take the label `codeagent` off",
         "[this run](https://bot.example/runs/0123456789abcdef)",
     ):
