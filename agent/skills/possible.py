@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agent.builtin.decision import ENOUGH_TESTS
 from agent.localize.combine import locate
+from agent.localize.files import CodeBase
 from agent.method import Method
 from agent.protocols import View
 from agent.skills.shared import Failure, Situation
@@ -15,6 +16,7 @@ from sandbox.suites.types import CaseResult
 
 MOST_FAILURES = 5
 MOST_TARGETS = 12
+FIRST_FILES = 3
 
 
 def possible(view: View, method: Method) -> tuple[Skill, ...]:
@@ -125,5 +127,8 @@ def suspects(view: View) -> tuple[Location, ...]:
     found += state.outline.targets if state.outline is not None else ()
     if not found:
         found += locate(view.context, state, limit=MOST_TARGETS)
+    if not found:  # nothing points anywhere: the first files are better than none
+        files = CodeBase(view.context.source, state).paths[:FIRST_FILES]
+        found += [Location(path=path, line=1, reason="a file of the repository") for path in files]
     unique = {(place.path, place.line, place.symbol): place for place in reversed(found)}
     return tuple(reversed(list(unique.values())))[:MOST_TARGETS]

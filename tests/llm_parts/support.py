@@ -60,7 +60,7 @@ def test_area_refuses_less_than_zero():
 """
 FILES = {
     "calc.py": CALC.encode(),
-    "tests/test_calc.py": b"import pytest\nfrom calc import area\n\n\ndef test_two():\n    assert area(2) == 4\n",
+    "tests/test_calc.py": b"import pytest\nfrom calc import area\n\n\ndef test_two():\n    assert area(2)\n",
     ".github/workflows/ci.yml": b"on: push\n",
     "README.md": b"calc\n",
 }
@@ -104,7 +104,7 @@ FAILED = CaseResult(
     id="tests/test_issue_7.py::test_area_refuses_less_than_zero",
     verdict=Verdict.FAILED,
     message="AssertionError: area(-1) was accepted",
-    details='File "tests/test_issue_7.py", line 9, in test_area_refuses_less_than_zero\nAssertionError: area(-1)',
+    details='File "tests/test_issue_7.py", line 9, in test_area\nAssertionError: area(-1)',
 )
 REPRODUCED = Results(generated=SuiteReport(cases=(FAILED,)), reproduced=True, remark="fails as stated")
 OUTLINE = Outline(

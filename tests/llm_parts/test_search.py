@@ -23,7 +23,7 @@ DESIGN = {
             "kind": kind,
             "verifies": f"area({value}) raises ValueError.",
             "quote": "It should raise ValueError for every side less than 0.",
-            "code": f"def test_area_refuses_{word}():\n    with pytest.raises(ValueError):\n        area({value})\n",
+            "code": f"def test_area_refuses_{word}():\n    pytest.raises(ValueError, area, {value})\n",
             "expects_failure_now": True,
             "fails_with": "AssertionError",
         }
@@ -44,7 +44,7 @@ FIRST_TRY = {
             "kind": "rewrite",
             "path": "calc.py",
             "symbol": "area",
-            "text": "def area(side):\n    if side < -1:\n        raise ValueError(side)\n    return side * side\n",
+            "text": "def area(side):\n    if side < -1:\n        raise ValueError\n    return side**2\n",
         }
     ],
     "expectation": "Both tests pass.",
