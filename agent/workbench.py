@@ -19,12 +19,13 @@ from sandbox import Limits, Sandbox, SandboxClosed, Sandboxes, SandboxSpec
 from sandbox.environments import BuildFailed, Environment, Undetected, build, detect
 from sandbox.environments.build import LIMITS as BUILD
 from sandbox.suites.command_suite import CommandSuite
+from sandbox.suites.node_suite import NodeSuite
 from sandbox.suites.pytest_suite import PytestSuite
 from sandbox.suites.table import NoSuite, detect_suite
 from sandbox.suites.unittest_suite import UnittestSuite
 
 Prepared = Environment | BuildFailed | Undetected
-Runner = PytestSuite | UnittestSuite | CommandSuite
+Runner = PytestSuite | UnittestSuite | NodeSuite | CommandSuite
 Detected = Runner | NoSuite
 
 

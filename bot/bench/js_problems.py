@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from bot.bench.problems import HiddenFile, Key, Problem, stub_text
+from bot.bench.problems import Hidden, Key, Problem, stub_text
 from bot.errors import ConfigError
 
 SOLUTION = "solution.js"
-HIDDEN = "tests/hidden.test.js"
+HIDDEN = "tests/hidden_{:03}.test.js"  # a file each: one that loops for ever loses no other
 SAYS = "throws 'not implemented'"
 PACKAGE = '{"name": "solution", "private": true, "type": "commonjs"}\n'
 SMOKE = """const test = require('node:test');
@@ -16,6 +16,12 @@ const assert = require('node:assert');
 const solution = require('../solution.js');
 
 test('the module can be loaded', () => {{ assert.equal(typeof solution.{entry}, 'function'); }});
+"""
+CASE = """const test = require('node:test');
+const assert = require('node:assert');
+const candidate = require('../solution.js').{entry};
+
+test('hidden', () => {{ {text} }});
 """
 
 
@@ -45,18 +51,13 @@ def key(identity: str, prompt: str, test: str) -> Key:
     if not asserts or not re.fullmatch(r"\s*let candidate = \w+;\s*", first):
         raise ConfigError(f"{identity}: its test is not of the form that MultiPL-E gives it.")
     entry = entry_of(identity, prompt)
-    names = [f"hidden {number:03}" for number in range(1, len(asserts) + 1)]
-    cases = [
-        f"test('{name}', () => {{\n  {text.strip()}\n}});\n"
-        for name, text in zip(names, asserts, strict=True)
-    ]
-    head = (
-        "const test = require('node:test');\nconst assert = require('node:assert');\n"
-        f"const candidate = require('../solution.js').{entry};\n"
+    files = tuple(
+        (HIDDEN.format(number), CASE.format(entry=entry, text=text.strip()))
+        for number, text in enumerate(asserts, start=1)
     )
-    content = "\n".join([head, *cases])
-    hidden = HiddenFile(path=HIDDEN, content=content, cases=tuple(f"{HIDDEN}::{name}" for name in names))
-    return Key(hidden=hidden, reference=None)
+    return Key(
+        hidden=Hidden(files=files, cases=tuple(f"{path}::hidden" for path, _ in files)), reference=None
+    )
 
 
 def entry_of(identity: str, prompt: str) -> str:

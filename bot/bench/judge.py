@@ -18,6 +18,7 @@ from bot.bench.problems import Key, Problem
 from bot.bench.rows import Round, Submitted
 from bot.bench.workplace import Place
 from sandbox import Limits, Overlay, Sandbox
+from sandbox.suites.node_suite import NodeSuite
 from sandbox.suites.pytest_suite import PytestSuite
 from sandbox.suites.table import NoSuite
 from sandbox.suites.types import SuiteReport
@@ -105,8 +106,8 @@ class _Trial:
     suite: Runner
 
     def hidden(self, solution: Overlay, key: Key) -> SuiteReport:
-        hidden = key.hidden
-        return self._run({**solution, hidden.path: hidden.content.encode()}, (hidden.path,))
+        hidden = {path: content.encode() for path, content in key.hidden.files}
+        return self._run({**solution, **hidden}, tuple(hidden))
 
     def validity(self, problem: Problem, key: Key, tests: Sequence[TestFile]) -> tuple[int, int]:
         """(cases, cases that pass on the reference); a file without any case is one that does not."""
@@ -126,8 +127,11 @@ class _Trial:
 
     def _run(self, overlay: Overlay, select: tuple[str, ...]) -> SuiteReport:
         suite = self.suite
-        if isinstance(suite, PytestSuite):
-            suite = replace(suite, case_seconds=CASE_SECONDS)
+        match suite:
+            case PytestSuite():
+                suite = replace(suite, case_seconds=CASE_SECONDS)
+            case NodeSuite():
+                suite = replace(suite, file_seconds=CASE_SECONDS)  # each hidden case is a file there
         command = suite.command(select, limits=Limits(seconds=RUN_SECONDS))
         return suite.report(self.sandbox.run(command, {**suite.overlay, **overlay}))
 

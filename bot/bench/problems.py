@@ -39,11 +39,11 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HiddenFile:
-    """The hidden tests as a file for the problem's runner, and the ids of its cases: each counts once."""
+class Hidden:
+    """The hidden tests as files (path → content) for the problem's runner, and the ids of their cases: each
+    counts once."""
 
-    path: str
-    content: str
+    files: tuple[tuple[str, str], ...]
     cases: tuple[str, ...]
 
 
@@ -51,7 +51,7 @@ class HiddenFile:
 class Key:
     """What judges a submission. ``reference`` is the whole solution file; None: the benchmark has none."""
 
-    hidden: HiddenFile
+    hidden: Hidden
     reference: str | None
 
 

@@ -6,7 +6,7 @@ import ast
 import warnings
 from collections.abc import Iterable, Sequence
 
-from bot.bench.problems import HiddenFile, Problem, stub_text
+from bot.bench.problems import Hidden, Problem, stub_text
 from bot.errors import ConfigError
 
 SOLUTION = "solution.py"
@@ -45,7 +45,7 @@ def problem(identity: str, entry: str, declaration: str) -> Problem:
     )
 
 
-def from_check(source: str, entry: str, identity: str) -> HiddenFile:
+def from_check(source: str, entry: str, identity: str) -> Hidden:
     """HumanEval's form: ``def check(candidate)`` with asserts in it, and helpers around it.
 
     A case is a statement of ``check`` that holds an assert, a loop over asserts counts once; the statements
@@ -69,7 +69,7 @@ def from_check(source: str, entry: str, identity: str) -> HiddenFile:
     return _file("\n".join(map(ast.unparse, around)), bodies, identity)
 
 
-def from_asserts(asserts: Sequence[str], setup: str, identity: str) -> HiddenFile:
+def from_asserts(asserts: Sequence[str], setup: str, identity: str) -> Hidden:
     """MBPP's form: each string is a case."""
     for text in asserts:
         parsed(text, identity)
@@ -86,7 +86,7 @@ def parsed(source: str, identity: str) -> ast.Module:
         raise ConfigError(f"{identity}: its code cannot be parsed: {error}.") from None
 
 
-def _file(around: str, bodies: Iterable[str], identity: str) -> HiddenFile:
+def _file(around: str, bodies: Iterable[str], identity: str) -> Hidden:
     parts, cases = [PREAMBLE, around], []
     for number, body in enumerate(bodies, start=1):
         name = f"test_hidden_{number:03}"
@@ -95,7 +95,7 @@ def _file(around: str, bodies: Iterable[str], identity: str) -> HiddenFile:
         cases.append(f"{HIDDEN}::{name}")
     if not cases:
         raise ConfigError(f"{identity}: it has no hidden test.")
-    return HiddenFile(path=HIDDEN, content="\n\n".join(parts) + "\n", cases=tuple(cases))
+    return Hidden(files=((HIDDEN, "\n\n".join(parts) + "\n"),), cases=tuple(cases))
 
 
 def _tells(node: ast.AST) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -13,13 +14,15 @@ from agent.workbench import RepositoryWorkbench, Runner
 from bot.bench import python_problems
 from bot.bench.problems import Problem
 from bot.errors import ConfigError
-from sandbox import Limits, Sandbox, Sandboxes, SandboxSpec
+from sandbox import Command, Limits, Sandbox, Sandboxes, SandboxSpec
 from sandbox.environments import Environment
+from sandbox.suites.node_suite import NodeSuite
 from sandbox.suites.pytest_suite import PytestSuite
 from sandbox.suites.table import NoSuite
 
 OWNER = "codeagent bench"  # environments are shared among the trees of one owner
 REQUIREMENTS = "hypothesis\npytest\n"
+OLDEST_NODE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +87,27 @@ class Language:
     suite: Callable[[Environment], Runner]
 
 
+def _prepare_node(sandboxes: Sandboxes, cache: Path, limits: Limits, progress: Progress) -> Environment:
+    """Nothing is installed: the sandbox's own node, 20 or later, brings the test runner."""
+    progress("environment", "looking for node")
+    empty = cache / "nothing" / "env"
+    empty.mkdir(parents=True, exist_ok=True)
+    with sandboxes.open(SandboxSpec(limits=limits, label="bench")) as sandbox:
+        completed = sandbox.run(Command(argv=("node", "--version")))
+    version = completed.stdout.decode("utf-8", "replace").strip()
+    found = re.fullmatch(r"v(\d{1,4})\.[\w.-]{1,40}", version)
+    if not completed.ok or found is None or int(found[1]) < OLDEST_NODE:
+        raise ConfigError(
+            f"JavaScript problems need node {OLDEST_NODE} or later in the sandbox ({sandboxes.name}); found: "
+            f"{version[:100] or 'none'}. Install it under /usr, or add it to the sandbox's image."
+        )
+    return Environment(directory=empty, key=f"node {version} {sandboxes.identity}", tools=("node",))
+
+
 LANGUAGES: Mapping[str, Language] = {
     "python": Language(
         prepare=_prepare_python,
         suite=lambda environment: PytestSuite(env=environment.env, preload=environment.preload),
     ),
+    "js": Language(prepare=_prepare_node, suite=lambda environment: NodeSuite(env=environment.env)),
 }
