@@ -26,6 +26,7 @@ from bot import engine
 from bot.bench import cli as bench_cli
 from bot.bench.wiring import wire
 from bot.errors import BotError, CheckoutError, ConfigError, ForgeError
+from bot.export_cli import export_runs
 from bot.settings import SandboxChoice, read_settings
 from bot.show_cli import show
 from bot.terminal import TerminalProgress, findings, outcome_line
@@ -187,6 +188,13 @@ def repo_cases(
 def _show(*arguments: Any, **options: Any) -> None:
     with _rim():
         show(*arguments, **options)
+
+
+@app.command("export")
+@wraps(export_runs)
+def _export(*arguments: Any, **options: Any) -> None:
+    with _rim():
+        export_runs(*arguments, **options)
 
 
 def _code(outcome: Outcome) -> int:
