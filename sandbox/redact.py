@@ -65,10 +65,14 @@ ALL_BETWEEN = re.compile(f"(?:{_TERMINAL}|{_INVISIBLE}|{_BREAK})+")
 
 
 class Redactor:
-    """Knows secrets; callable on a text. More can be added while it is in use, from any thread."""
+    """Knows secrets; callable on a text. More can be added while it is in use, from any thread.
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    Without ``forms`` only the known values are taken out, and everything else stays as it is.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), *, forms: tuple[Form, ...] = FORMS) -> None:
         self._needles: frozenset[str] = frozenset()
+        self._forms = forms
         for secret in secrets:
             self.add(secret)
 
@@ -77,7 +81,7 @@ class Redactor:
             self._needles |= frozenset(_writings(secret))
 
     def __call__(self, text: str) -> str:
-        spans = sorted(span for view in _views(text) for span in view.spans(self._needles))
+        spans = sorted(span for view in _views(text) for span in view.spans(self._needles, self._forms))
         if not spans:
             return text
         parts, at = [], 0
@@ -100,7 +104,7 @@ class _View:
     starts: tuple[int, ...]
     origins: tuple[int, ...]
 
-    def spans(self, needles: frozenset[str]) -> Iterator[tuple[int, int]]:
+    def spans(self, needles: frozenset[str], forms: tuple[Form, ...]) -> Iterator[tuple[int, int]]:
         """In the original text."""
         for needle in needles:
             needle = needle if self.between is None else self.between.sub("", needle)
@@ -108,7 +112,7 @@ class _View:
             while at >= 0:
                 yield self._original(at, at + len(needle))
                 at = self.text.find(needle, at + 1)
-        for form in FORMS:
+        for form in forms:
             for match in form.pattern.finditer(self.text):
                 if not (form.word and self._continues(match.start())):
                     yield self._original(match.start(), match.end())
