@@ -71,3 +71,15 @@ def test_a_cap_of_tokens_is_met_between_two_proposals() -> None:
 )
 def test_the_caps_that_a_run_has_when_nothing_is_said(spend: Spend, stop: StopReason | None) -> None:
     assert Budget().exceeded(spend) is stop
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 3, 4])
+def test_the_cap_on_iterations(iterations: int) -> None:
+    """J3 to J6: rounds of proposals, and not one more; more of them never lead to a worse best (J11)."""
+    world = World(children=DEEP, scores=SCORES)
+    search = world.run(max_iterations=iterations)
+    assert search.stop is StopReason.ITERATIONS
+    assert search.tree.spend.iterations == iterations
+    assert len(world.measured) == 2 * iterations
+    fewer = World(children=DEEP, scores=SCORES).run(max_iterations=max(1, iterations - 1))
+    assert search.tree.best.measured_score >= fewer.tree.best.measured_score
