@@ -123,6 +123,8 @@ def quoted(outputs: Sequence[str], answer: str) -> int | None:
 
 
 def _holds(text: str, output: str) -> bool:
+    if output.strip().isalpha():  # "None of them" does not mean None
+        return f"`{output.strip()}`" in text
     return re.search(rf"(?<![\w.+-]){re.escape(output.strip())}(?![\w]|\.\d)", text) is not None
 
 

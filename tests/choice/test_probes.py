@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ast
+import builtins
 import json
+import types
 from collections.abc import Mapping
 
 import pytest
@@ -97,8 +98,17 @@ def test_proposed_lines_are_run_as_a_test_of_their_own() -> None:
     assert probe is not None
     assert probe.inputs == ("from calc import sign\nx = 0\nsign(x)",)
     assert probe.select == probe.test.path == "tests/test_w_probe.py"
-    ast.parse(probe.test.content)
-    assert "class CodeagentProbe(unittest.TestCase)" in probe.test.content
+    calc = types.ModuleType("calc")
+    exec(CALC, vars(calc))
+
+    def load(name: str, *rest: object) -> object:
+        return calc if name == "calc" else builtins.__import__(name, *rest)  # type: ignore[arg-type]
+
+    space: dict[str, object] = {"__builtins__": {**vars(builtins), "__import__": load}}
+    exec(probe.test.content, space)
+    with pytest.raises(AssertionError) as raised:
+        space["CodeagentProbe"]("test_input").test_input()  # type: ignore[operator]
+    assert outputs_of(told(f"AssertionError: {raised.value}"), probe) == {probe.inputs[0]: "0"}
 
 
 @pytest.mark.parametrize(
