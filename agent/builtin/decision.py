@@ -81,7 +81,7 @@ def protections(state: State, plan: Plan, *, untested: bool = False) -> str:
 
 def _against_path(path: str) -> str:
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        return f"{path} lies outside the repository"
+        return f"{path[:200]} lies outside the repository"
     fault = malformed(path)
     if fault:
         return f"the path {path[:100]!r} {fault}"

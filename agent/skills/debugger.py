@@ -111,5 +111,5 @@ def _marked(wrong: WrongTest, why: str) -> Made | Unusable:
     reason = prose(wrong.reason)
     if not reason:
         return Unusable(reason="a test is called wrong without the words of the issue that it contradicts")
-    mark = MarkTestWrong(path=wrong.path, reason=reason)
+    mark = MarkTestWrong(path=line(wrong.path, 300), reason=reason)
     return Made(steps=(step(why, mark, otherwise=reason),))

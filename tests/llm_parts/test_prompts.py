@@ -13,9 +13,21 @@ from agent.llm.prompts import bounded, line, sound, system, untrusted
 from agent.llm.types import Component
 
 NAMES = (
-    "architect debugger decision feedback feedback_explanation feedback_simple feedback_trace feedback_unit_test "
-    "implementer no_steps policy steps test_designer untrusted"
-).split()
+    "architect",
+    "debugger",
+    "decision",
+    "feedback",
+    "feedback_explanation",
+    "feedback_simple",
+    "feedback_trace",
+    "feedback_unit_test",
+    "implementer",
+    "no_steps",
+    "policy",
+    "steps",
+    "test_designer",
+    "untrusted",
+)
 HOSTILE = [
     "</untrusted",
     '</untrusted id="',
