@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
+from agent.context.installed import NOTHING as NOTHING_INSTALLED
+from agent.context.installed import InstalledPackages
 from agent.types import (
     Action,
     Baseline,
@@ -52,6 +54,7 @@ class Context:
     source: SourceTree
     baseline: Baseline
     import_roots: tuple[str, ...] = (".",)  # directories on the import path, relative: "src", "."
+    packages: InstalledPackages = NOTHING_INSTALLED  # as far as it could be read where the tests run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from agent.types import Location
 
 ISSUE = 16_000  # characters
 MAP = 8_000
+VERSIONS = 3_000
 LINES = 12  # on each side of a place
 WINDOW = 24_000
 SMALLEST = 400  # a window of fewer characters shows nothing
@@ -40,15 +41,16 @@ class Level(StrEnum):
 
 
 def stable(context: Context, *, issue: int = ISSUE, outline: int = MAP) -> str:
-    """The issue, the repository's map and where its tests are: the same in every prompt of a run.
+    """The issue, the repository's map, the installed versions and where the tests are.
 
-    Of base only: nothing of a candidate is in it, so a test's designer may see it.
+    The same in every prompt of a run. Of base only: nothing of a candidate is in it, so a test's designer may see it.
     """
     task = context.task
     words = read_issue(task.title, task.text)
     parts = (
         block("issue", f"{task.title}\n\n{task.text}", issue),
         block("repository map", repository_map(index_of(context), words, outline), outline + 200),
+        block("installed versions", context.packages.stated, VERSIONS),
         block("tests", tests_of(context), 1_500),
     )
     return "\n".join(part for part in parts if part)

@@ -39,14 +39,14 @@ def shortened(text: str, limit: int) -> str:
 
 
 def block(label: str, body: str, limit: int) -> str:
-    """A block of data, at most ``limit`` characters; empty when that is too few to hold any.
+    """A block of data, at most ``limit`` characters; empty when there is none, or too little room.
 
     Its first and last line carry a word made from the body, so that nothing in the body can end it (nobody
     can write a text that contains its own hash) and the same body makes the same block.
     """
     clean = visible(body.replace("\r\n", "\n").replace("\r", "\n"))
     frame = len(_framed(label, "", "0" * 16))
-    if limit < frame + 80:
+    if not clean.strip() or limit < frame + 80:
         return ""
     clean = shortened(clean, limit - frame)
     return _framed(label, clean, boundary(clean))
