@@ -46,6 +46,8 @@ def pipeline(parts: Parts, budget: Budget) -> tuple[Parts, Budget]:
             decision=TakeAll(),
             feedback=NoFeedback(),
             strategy=HybridDepthFirst(),
+            eager_plans=False,
+            replan=False,
         ),
         replace(
             budget,
@@ -66,33 +68,34 @@ class SamplingPolicy:
 
     def propose(self, view: View, k: int) -> Sequence[Action]:
         state = view.state
-        if state.patch.changes or any(_outlines(each) or _edits(each) for each in _tried(view)):
+        if state.patch.changes or any(_outlines(one) or _edits(one) for one in _tried(view)):
             return ()  # each stage has one node, and the repairs have one turn
-        proposals = self._ask(view, min(k, self._per_call))
-        tests = [each for each in proposals if _adds_tests(each)]
+        each = min(k, self._per_call)
+        proposals = self._ask(view, each)
+        tests = [action for action in proposals if _adds_tests(action)]
         if tests and not (state.results and state.results.reproduced):
             return tests
-        outlines = [each for each in proposals if _outlines(each)]
+        outlines = [action for action in proposals if _outlines(action)]
         if outlines and state.outline is None:
             return outlines[:1]
-        return self._sample(view, k) if proposals else proposals
+        return self._sample(view, k, each) if proposals else proposals
 
-    def _sample(self, view: View, k: int) -> Sequence[Action]:
+    def _sample(self, view: View, k: int, each: int) -> Sequence[Action]:
         """Up to ``k`` repairs; fewer when the policy has no more, or the budget ends in between."""
         samples: dict[str, Action] = {}
         asked = view.proposed
         while len(samples) < k:
             try:
-                proposals = self._ask(replace(view, proposed=asked), self._per_call)
+                proposals = self._ask(replace(view, proposed=asked), each)  # the first is known by now
             except (BudgetSpent, ModelUnusable):
                 if not samples:
                     raise
                 break  # what was sampled is measured and chosen from
-            new = [each for each in proposals if each.id not in asked]
+            new = [action for action in proposals if action.id not in asked]
             if not new:
                 break
-            asked |= {each.id for each in new}
-            samples |= {each.id: each for each in new if _edits(each)}
+            asked |= {action.id for action in new}
+            samples |= {action.id: action for action in new if _edits(action)}
         return tuple(samples.values())[:k]
 
     def _ask(self, view: View, k: int) -> Sequence[Action]:

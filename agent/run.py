@@ -24,6 +24,7 @@ from agent.llm.pricing import Prices
 from agent.method import Driver, Method
 from agent.networks import MakeNetworks, Packs, networks, packs
 from agent.patience import for_chosen_tests
+from agent.pipeline import pipeline
 from agent.protocols import (
     Context,
     Journal,
@@ -34,6 +35,7 @@ from agent.search.solve import Parts, Surroundings, solve
 from agent.search.strategies import STRATEGIES
 from agent.source import HostTree, RecordedTree
 from agent.types import Asking, Baseline, Budget, Outcome, Proof, Question, Spend, State, Task
+from agent.untested import WithoutTests
 from agent.workbench import JournaledWorkbench, RepositoryWorkbench, Workbench
 from sandbox import Limits, Sandbox, Sandboxes
 from sandbox.environments import Environment
@@ -214,7 +216,10 @@ class _Run:
             return runner.meter.spend if model is None else together(runner.meter.spend, model.spend)
 
         around = self._around(context, bench, source, chooser, measured)
-        search = solve(context, root, self._parts(executor, chooser, model), settings.budget, around)
+        parts, budget = self._parts(executor, chooser, model), settings.budget
+        if settings.method.driver is Driver.PIPELINE:
+            parts, budget = pipeline(parts, budget)
+        search = solve(context, root, parts, budget, around)
         return conclude(search, baseline)
 
     def _model(self) -> ModelDesk | None:
@@ -227,8 +232,9 @@ class _Run:
 
     def _parts(self, executor: SandboxExecutor, chooser: Chooser, model: ModelDesk | None) -> Parts:
         driven = self.services.networks(self.settings.method, model, self.services.packs)
+        tested = self.settings.method.generated_tests
         return Parts(
-            policy=driven.policy,
+            policy=driven.policy if tested else WithoutTests(driven.policy),
             planner=driven.planner,
             decision=driven.decision,
             feedback=driven.feedback,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.method import Driver, Method
+from agent.networks import MakeNetworks
 from agent.protocols import Progress
 from agent.run import Services, open_journal, repair, silent
 from agent.types import Budget, Outcome, StopReason, Task, Unrunnable
@@ -108,11 +109,18 @@ class Harness:
                 sandboxes=services.sandboxes,
                 limits=self.limits,
             )
-            outcome = _run(cell, bench, replace(services, method=method, workers=1), budget, place)
+            services = replace(services, method=method, networks=self._networks(services), workers=1)
+            outcome = _run(cell, bench, services, budget, place)
             # Not before now: nothing of the key has been in this process while the search ran (A2).
             key = self.benchmark.key(self.data, self.setup.language, cell.problem.id)
             made = made_tests(place / JOURNAL)
             return _to_row(cell, outcome, judge(bench, cell.problem, key, outcome, made), place)
+
+    def _networks(self, services: Services) -> MakeNetworks:
+        """Without a model the pipeline, too, asks the built-in networks."""
+        if self.setup.method.driver is not Driver.BUILT_IN:
+            return services.networks
+        return lambda _method, model, packs: services.networks(self.setup.method, model, packs)
 
     def _terms(self, cell: Cell) -> tuple[Method, Budget]:
         """The null hypothesis has the caps of the search, and as many proposals as it considered in the same

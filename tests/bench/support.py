@@ -153,12 +153,9 @@ class Programmer:
 
     def _tests(self, entry: str) -> list[Action]:
         return [
-            _action(
+            adds(
                 f"t{number}",
-                Skill.TEST_DESIGNER,
-                AddTests(
-                    tests=(TestFile(path=f"tests/test_made_{number}.py", content=text, verifies="It works."),)
-                ),
+                TestFile(path=f"tests/test_made_{number}.py", content=text, verifies="It works."),
                 -number,
             )
             for number, text in enumerate(self.tests[entry])
@@ -166,7 +163,7 @@ class Programmer:
 
     def _edits(self, entry: str) -> list[Action]:
         return [
-            _action(
+            proposal(
                 f"e{number}",
                 Skill.IMPLEMENTER,
                 RewriteSymbol(path="solution.py", symbol=entry, source=text),
@@ -190,7 +187,11 @@ class Programmer:
         return ()
 
 
-def _action(name: str, skill: Skill, operation: Any, score: float) -> Action:
+def adds(name: str, test: TestFile, score: float = 0.0) -> Action:
+    return proposal(name, Skill.TEST_DESIGNER, AddTests(tests=(test,)), score)
+
+
+def proposal(name: str, skill: Skill, operation: Any, score: float) -> Action:
     return Action(
         id=name, skill=skill, kind="script", summary=f"Try {name}", score=score, operations=(operation,)
     )
@@ -216,10 +217,11 @@ def harness(
     method: Method | None = None,
     budget: Budget | None = None,
     workers: int = 1,
+    language: str = "python",
 ) -> Harness:
     setup = Setup(
         benchmark=benchmark.NAME,
-        language="python",
+        language=language,
         data="digest",
         method=method or Method(clarify=False),
         budget=budget or Budget(max_iterations=5),

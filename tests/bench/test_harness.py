@@ -237,6 +237,7 @@ def test_the_null_hypothesis_has_the_proposals_that_the_search_considered(data: 
         main, null = rows[f"Own/{number} 1 main"], rows[f"Own/{number} 1 null hypothesis"]
         assert null.label is Label.NULL
         assert null.steps <= main.steps
+        assert null.solved  # tests and repairs are the same, so here it does as well
     settings = json.dumps(
         read_journal(tmp_path / "out" / "null" / "run-1" / "Own-0" / JOURNAL).records[0], default=str
     )
