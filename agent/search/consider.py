@@ -1,10 +1,10 @@
 """Thinking before doing: the proposals of one visit are planned, decided on and applied, none is run (C4 to
 C6, C9).
 
-While all of it surely stays below the caps, the proposals are considered at once. Nothing tells: each sees
-the same view, and what came of them is taken in their order. Nearer to a cap they are considered one after
-the other, with a look at the caps before each: there the calls of one thread could be refused for what those
-of another have cost, and a replay would end elsewhere.
+While a model is at work and much of the budget is left, the proposals are considered at once. Nothing tells:
+each sees the same view, and what came of them is taken in their order. Nearer to a cap they are considered
+one after the other, with a look at the caps before each: there the call of one thread could be refused for
+what those of others are going to cost.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def consider(
     """Plan, decide and apply, best proposal first, as far as the budget lasts (D4)."""
     view = tree.view(node)
     affordable = _affordable(tree, actions)
-    if tree.fits(around.dearest, len(actions)):
+    if tree.ample(len(actions)):
         thoughts, ended = _think(view, list(affordable), parts, around.workers)
     else:
         thoughts, ended = _think(view, affordable, parts, 0)

@@ -46,8 +46,6 @@ class Surroundings:
 
     ``informed`` adds to the context what people have answered meanwhile.
     ``workers`` is how many proposals are planned and decided at a time; it never changes the result.
-    ``dearest`` is what considering one proposal uses at most, in tokens, money and seconds; None: nobody
-    knows, and proposals are considered one after the other.
     """
 
     journal: Journal
@@ -57,4 +55,3 @@ class Surroundings:
     progress: Progress
     informed: Callable[[Context], Context] = lambda context: context
     workers: int = 1
-    dearest: Spend | None = None

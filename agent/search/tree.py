@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 from agent.protocols import Context, View
 from agent.types import Action, Budget, Effect, FeedbackNote, Spend, State, StopReason, Transition
+
+AMPLE = 20
+"""Calls of average cost, for each proposal. It takes two, a plan and a decision; before it is made, a call is
+taken for up to four times what it costs, since its tokens are not known; the rest is for longer ones."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -98,15 +103,15 @@ class Tree:
         """The cap that forbids another proposal in the running iteration, if any."""
         return self.budget.exceeded(replace(self.spend, iterations=self._iterations - 1))
 
-    def fits(self, each: Spend | None, times: int) -> bool:
-        """Whether this use, so many times, surely stays below the caps on tokens, money and time."""
-        if each is None:
-            return False
+    def ample(self, proposals: int) -> bool:
+        """Whether a model is at work, and tokens and money are left for many times what it will take to
+        consider so many proposals, judging by its calls so far."""
         now = self._measured()
-        then = Spend(
-            seconds=now.seconds + times * each.seconds,
-            tokens=now.tokens + times * each.tokens,
-            money=now.money + times * each.money,
+        if not now.model_calls:
+            return False
+        times = AMPLE * proposals / now.model_calls
+        then = replace(
+            now, iterations=0, steps=0, tokens=ceil(now.tokens * (1 + times)), money=now.money * (1 + times)
         )
         return self.budget.exceeded(then) is None
 

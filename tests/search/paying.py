@@ -14,7 +14,8 @@ from agent.search.solve import Search
 from agent.types import Action, Plan, Spend, StopReason
 from tests.search.world import World
 
-DEAREST = Spend(tokens=100, money=0.5, seconds=2.0)
+DEAREST = 100  # tokens of a call
+CHEAPEST = 20
 
 
 def nothing(_action: Action) -> None:
@@ -46,24 +47,25 @@ class Paying(World):
 
     def call(self, action: Action) -> dict[str, int]:
         with self.guard:
-            if self.max_tokens and self.tokens + self.reserved + DEAREST.tokens > self.max_tokens:
+            if self.max_tokens and self.tokens + self.reserved + DEAREST > self.max_tokens:
                 raise BudgetSpent(StopReason.TOKENS, f"planning {action.id} might go over the cap")
-            self.reserved += DEAREST.tokens
+            self.reserved += DEAREST
         try:
             self.during(action)
             self.performed.append(action.id)
-            return {"tokens": zlib.crc32(action.id.encode()) % (DEAREST.tokens + 1)}
+            return {"tokens": CHEAPEST + zlib.crc32(action.id.encode()) % (DEAREST - CHEAPEST + 1)}
         finally:
             with self.guard:
-                self.reserved -= DEAREST.tokens
+                self.reserved -= DEAREST
 
     @property
     def tokens(self) -> int:
-        return sum(self.counted.values())
+        """With the policy's first call, which comes before any plan."""
+        return DEAREST + sum(self.counted.values())
 
     def spend(self) -> Spend:
         with self.guard:
-            return Spend(tokens=self.tokens, model_calls=len(self.counted))
+            return Spend(tokens=self.tokens, model_calls=1 + len(self.counted))
 
     def solve(self, **options: object) -> Search:
         return self.run(journal=self.journal, measured=self.spend, max_tokens=self.max_tokens, **options)  # type: ignore[arg-type]

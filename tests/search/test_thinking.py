@@ -35,7 +35,7 @@ def test_k_proposals_are_considered_at_once() -> None:
     """None of the five gets its answer before all five have asked."""
     together = threading.Barrier(5)
     world = Paying(children=FIVE, during=lambda _: together.wait(PATIENCE) and None)
-    world.solve(thinkers=5, dearest=DEAREST)
+    world.solve(thinkers=5)
     assert sorted(world.performed) == list("abcde")
 
 
@@ -48,7 +48,7 @@ def test_the_last_answer_first_changes_no_order() -> None:
         answered[action.id].set()
 
     world = Paying(children=FIVE, during=hold)
-    search = world.solve(thinkers=5, dearest=DEAREST)
+    search = world.solve(thinkers=5)
     assert world.performed == list("edcba")
     assert [step.plan.action.id for _, step in search.tree.transitions] == list("abcde")
     one_by_one = Paying(children=FIVE)
@@ -57,14 +57,24 @@ def test_the_last_answer_first_changes_no_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dearest", "cap"),
-    [(None, 0), (None, 10_000), (DEAREST, 5 * DEAREST.tokens)],
-    ids=["no bound known", "none, though far from the cap", "five may reach the cap"],
+    ("cap", "alone"),
+    [(0, False), (1_000_000, False), (101 * DEAREST, True), (300, True)],
+    ids=["no cap", "far from the cap", "calls like those before might reach it", "near"],
 )
-def test_one_after_the_other_where_a_cap_might_be_met(dearest: Spend | None, cap: int) -> None:
+def test_one_after_the_other_where_a_cap_might_be_met(cap: int, alone: bool) -> None:
     world = Paying(children=FIVE, max_tokens=cap)
-    world.solve(thinkers=5, dearest=dearest)
+    world.solve(thinkers=5)
+    assert (world.threads == {threading.get_ident()}) is alone
+
+
+def test_without_a_model_no_thread_is_started() -> None:
+    world = Paying(children=FIVE)
+    world.run(thinkers=5, journal=world.journal)
     assert world.threads == {threading.get_ident()}
+
+
+def at_work() -> Spend:
+    return Spend(model_calls=1)
 
 
 @dataclass(kw_only=True)
@@ -98,7 +108,7 @@ def test_what_ends_a_visit_is_taken_in_the_order_of_the_proposals(
         turns=("d", "b"),
         failed={"b": threading.Event(), "d": threading.Event()},
     )
-    search = world.run(thinkers=5, dearest=Spend())
+    search = world.run(thinkers=5, measured=at_work)
     assert (search.stop, search.remark, world.measured) == (stop, remark, ["a"])
 
 
@@ -107,11 +117,14 @@ def test_a_bug_in_a_thread_is_a_bug() -> None:
         children=FIVE, errors={"c": ZeroDivisionError()}, turns=("c",), failed={"c": threading.Event()}
     )
     with pytest.raises(ZeroDivisionError):
-        world.run(thinkers=5, dearest=Spend())
+        world.run(thinkers=5, measured=at_work)
+
+
+caps = st.one_of(st.just(0), st.integers(100, 4000))
 
 
 @settings(max_examples=40, deadline=None)
-@given(worlds(), st.sampled_from(sorted(STRATEGIES)), st.integers(0, 350), st.booleans())
+@given(worlds(), st.sampled_from(sorted(STRATEGIES)), caps, st.booleans())
 def test_the_number_of_thinkers_changes_nothing(world: World, strategy: str, cap: int, eager: bool) -> None:
     """Whatever the cap, where a call may be refused: same notes, same states, same spending."""
     runs = []
@@ -126,7 +139,6 @@ def test_the_number_of_thinkers_changes_nothing(world: World, strategy: str, cap
         search = paying.solve(
             strategy=STRATEGIES[strategy],
             thinkers=thinkers,
-            dearest=DEAREST,
             eager_plans=eager,
             max_iterations=12,
         )
@@ -140,10 +152,10 @@ def test_a_run_made_at_once_is_replayed_one_by_one(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     with FileJournal(path, run="r", task={}) as journal:
         first = Paying(children=TREE, solved=frozenset({"ba"}), journal=journal)
-        made = outcome(first.solve(thinkers=4, dearest=DEAREST))
+        made = outcome(first.solve(thinkers=4))
     assert first.performed
     again = Paying(children=TREE, solved=frozenset({"ba"}), journal=ReplayJournal(path))
-    assert outcome(again.solve(dearest=DEAREST)) == made
+    assert outcome(again.solve()) == made
     assert again.performed == []
 
 
@@ -217,6 +229,6 @@ def test_a_plan_that_is_not_used_is_made_anew_once(
 def test_thinking_needs_no_journal_of_its_own() -> None:
     """C9: considering writes neither notes nor states; only what is executed changes the tree."""
     journal = MemoryJournal()
-    World(children={"": TREE[""]}, unused=frozenset("abc")).run(journal=journal, thinkers=3, dearest=Spend())
+    World(children={"": TREE[""]}, unused=frozenset("abc")).run(journal=journal, thinkers=3, measured=at_work)
     kinds = [note.split('"note":"')[1].split('"')[0] for note in journal._notes]
     assert kinds == ["visit", "transition", "transition", "transition", "iteration", "visit"]

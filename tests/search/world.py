@@ -149,7 +149,6 @@ class World:
         tick: Callable[[int], None] = lambda _: None,
         journal: MemoryJournal | None = None,
         thinkers: int = 1,
-        dearest: Spend | None = None,
         eager_plans: bool = False,
         replan: bool = False,
         **budget: int | float,
@@ -172,7 +171,6 @@ class World:
             confirm=self.confirm,
             progress=silent,
             workers=thinkers,
-            dearest=dearest,
         )
         root = State(results=Results(reproduced=self.reproduces))
         return solve(CONTEXT, root, parts, Budget(**budget), around)
