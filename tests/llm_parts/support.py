@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -176,7 +177,7 @@ class ScriptedModel:
             value = reply.model_validate(scripted)
         except ValueError as error:
             return Failed(kind=Misbehaviour.SCHEMA, detail=str(error)[:200])
-        text = value.model_dump_json()
+        text = json.dumps(value.model_dump())
         tokens = tuple(
             Token(text=text[start : start + 4], logprob=self.logprob(start))
             for start in range(0, len(text), 4)
