@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from agent.llm.types import Token
 
@@ -16,6 +17,7 @@ LOG_PROBABILITY = "log-probability"
 STATED = "stated confidence"
 LEAST = 0.1  # per cent: the logarithm of none is no number
 MAX_ITEMS = 200
+MOST_LISTS = 4  # that may be the one: each is read to its end, and an answer may hold nothing else
 
 
 def scores(
@@ -65,7 +67,7 @@ def item_spans(text: str, key: str) -> tuple[tuple[int, int], ...]:
     """Where the items of the list under ``key`` stand in a JSON text, also when there is text around it;
     empty when they cannot be told apart."""
     decoder = json.JSONDecoder()
-    for match in re.finditer(rf'"{re.escape(key)}"\s*:\s*\[', text):
+    for match in islice(re.finditer(rf'"{re.escape(key)}"\s*:\s*\[', text), MOST_LISTS):
         spans = _items(text, match.end(), decoder)
         if spans is not None:
             return spans

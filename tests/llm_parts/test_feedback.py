@@ -85,7 +85,7 @@ def test_explanations_of_tests_that_were_not_asked_about_are_left_out(number: in
 
 
 def test_hostile_explanations_are_one_bounded_line() -> None:
-    notes, _ = explain(one(text="@everyone\n\n" + "x" * 100_000), one(2, "\ud800\u202e\0"))
+    notes, _ = explain(one(text="@everyone\n\n" + "x" * 100_000), one(2, "\u202e\0\n"))
     assert len(notes["0"].text) <= 1_500
     assert "\n" not in notes["0"].text
     assert notes["1"].score_source == ""  # nothing of it can be seen
