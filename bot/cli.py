@@ -123,11 +123,12 @@ def serve(
 @app.command()
 def doctor(sandbox: SandboxOption = None) -> None:
     """Say what is missing on this machine and how to get it."""
-    from bot.doctor import github, machine
+    from bot.doctor import github, machine, model
 
     with _rim():
         settings = read_settings()
-        rows = [*machine(settings.data_dir, engine.every_sandbox(settings, sandbox)), *github(settings)]
+        found = machine(settings.data_dir, engine.every_sandbox(settings, sandbox))
+        rows = [*found, *model(settings), *github(settings)]
         if not findings(console, rows):
             raise typer.Exit(USAGE)
 

@@ -6,10 +6,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.llm.exchange import Lost, Rejected
+from agent.llm.types import Component, Misbehaviour
+from agent.method import Method
 from bot.errors import ConfigError
+from bot.model import endpoint, method, open_to_listeners, prices, unpriced
 from bot.settings import Settings
 from sandbox import Sandboxes, SandboxUnavailable
 
@@ -96,3 +101,53 @@ def github(settings: Settings) -> Iterator[Finding]:
         yield Finding(name="GitHub App", ok=False, detail="not configured", remedy=str(error), needed=False)
         return
     yield Finding(name="GitHub App", ok=True, detail=f"{app.issuer} at {settings.api_url}")
+
+
+def model(settings: Settings) -> Iterator[Finding]:
+    """The language model: nobody needs one. A configured one is asked which models it has, which costs
+    nothing."""
+    try:
+        how = method(settings)
+        line = endpoint(settings)
+    except ConfigError as error:
+        yield Finding(name="model", ok=False, detail="not usable", remedy=str(error))
+        return
+    if line is None:
+        remedy = "set CODEAGENT_MODEL__NAME and what it needs; docs/configuration.md"
+        yield Finding(
+            name="model", ok=False, detail="none: built-in policy only", remedy=remedy, needed=False
+        )
+        return
+    with closing(line):
+        yield _listed(settings, how, line.models())
+    if open_to_listeners(settings):
+        remedy = "use an https:// address in CODEAGENT_MODEL__BASE_URL"
+        yield Finding(name="model key", ok=False, detail="sent in clear over a network", remedy=remedy)
+    missing = unpriced(how, prices(settings))
+    yield Finding(
+        name="model prices",
+        ok=not missing,
+        detail=f"none for {', '.join(missing)}: counted as $0" if missing else "known",
+        remedy="set CODEAGENT_MODEL__PRICES; docs/configuration.md",
+        needed=False,
+    )
+
+
+def _listed(settings: Settings, how: Method, answer: tuple[str, ...] | Rejected | Lost) -> Finding:
+    where = settings.model.base_url
+    wanted = sorted({how.model_of(component) for component in Component})
+    match answer:
+        case Rejected(kind=Misbehaviour.NO_SUCH_MODEL | Misbehaviour.BAD_REQUEST):  # not all have a list
+            return Finding(
+                name="model", ok=True, detail=f"{', '.join(wanted)} at {where}; it lists no models"
+            )
+        case Rejected() | Lost():
+            remedy = "check CODEAGENT_MODEL__BASE_URL and CODEAGENT_MODEL__API_KEY"
+            return Finding(
+                name="model", ok=False, detail=f"{where}: {answer.kind.value}: {answer.detail}", remedy=remedy
+            )
+    missing = [name for name in wanted if name not in answer]
+    if missing:
+        remedy = f"set CODEAGENT_MODEL__NAME to one of: {', '.join(answer[:20])}"
+        return Finding(name="model", ok=False, detail=f"{where} has no {', '.join(missing)}", remedy=remedy)
+    return Finding(name="model", ok=True, detail=f"{', '.join(wanted)} at {where}, {how.driver.value}")

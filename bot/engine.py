@@ -8,9 +8,11 @@ from pathlib import Path
 from agent.replay import NoSandboxes
 from agent.run import Services
 from agent.types import Budget
+from bot.model import with_model
 from bot.settings import SandboxChoice, Settings
 from sandbox import Limits, Sandboxes, SandboxUnavailable
 from sandbox.environments.cache import prune, remove
+from sandbox.redact import Redactor
 from sandbox.select import PREFERENCES, Preference, choose
 
 SCRATCH = "scratch"
@@ -46,7 +48,8 @@ def tidy(settings: Settings, now: float) -> None:
             remove(left)
 
 
-def services(settings: Settings, sandboxes: Sandboxes) -> Services:
+def services(settings: Settings, sandboxes: Sandboxes, redact: Redactor | None = None) -> Services:
+    """Raises ConfigError when the model of the settings cannot be used. ``redact`` is told its key."""
     limits = Limits(
         seconds=settings.limits.seconds,
         memory_mib=settings.limits.memory_mib,
@@ -54,12 +57,13 @@ def services(settings: Settings, sandboxes: Sandboxes) -> Services:
         cpus=settings.limits.cpus,
         disk_mib=settings.limits.disk_mib,
     )
-    return Services(
+    made = Services(
         sandboxes=sandboxes,
         cache=settings.data_dir / "environments",
         limits=limits,
         suite_limits=replace(limits, seconds=limits.seconds * SUITE_PATIENCE),
     )
+    return with_model(made, settings, redact)
 
 
 def offline_services() -> Services:
@@ -71,4 +75,9 @@ def offline_services() -> Services:
 
 
 def budget(settings: Settings, seconds: float | None = None) -> Budget:
-    return Budget(max_seconds=seconds or settings.budget.seconds, max_iterations=settings.budget.iterations)
+    return Budget(
+        max_seconds=seconds or settings.budget.seconds,
+        max_iterations=settings.budget.iterations,
+        max_tokens=settings.budget.tokens,
+        max_money=settings.budget.money,
+    )

@@ -10,7 +10,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-NOISY = ("httpx", "httpcore", "hishel", "githubkit", "urllib3", "docker", "git", "asyncio", "sqlalchemy")
+CLIENTS = ("httpx", "httpcore", "httpx2", "httpcore2", "hishel", "githubkit", "urllib3", "openai", "docker")
+NOISY = (*CLIENTS, "git", "asyncio", "sqlalchemy")
 DEPTH_CAP = 6
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from agent.llm.record import ASK
 from agent.protocols import Journal, JsonObject
 from bot.checkout import Checkout, Person
 from bot.forge import CheckRun, Forge, NewPullRequest
@@ -37,7 +38,8 @@ def head_marker(sha: str) -> str:
 
 class EngineJournal:
     """A journal for the engine, which records a wish to stop as it records everything else. A worker that
-    goes away is no such wish: what it cut short is not recorded, and another start performs it anew.
+    goes away is no such wish: what it cut short is not recorded, and another start performs it anew; but a
+    model's answer that has come is kept, since it is paid for.
 
     ``live`` says whether the engine does something new, rather than come through what is recorded.
     """
@@ -51,7 +53,8 @@ class EngineJournal:
         def performed() -> JsonObject:
             self.live = True
             answer = perform()
-            self._check()
+            if kind != ASK or answer.get("cancelled"):
+                self._check()
             return answer
 
         return self._journal.effect(kind, request, performed)

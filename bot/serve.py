@@ -60,7 +60,7 @@ def run_service(settings: Settings, sandboxes: Sandboxes) -> None:
     as_json = settings.log_format is LogFormat.JSON
     log.configure(redact, level=settings.log_level.value, json=as_json)
     engine.tidy(settings, time.time())
-    service = assemble(settings, engine.services(settings, sandboxes), redact)
+    service = assemble(settings, engine.services(settings, sandboxes, redact), redact)
     try:
         service.jobs.launch()
     except QueueUnavailable as error:
@@ -107,7 +107,8 @@ def redactor(settings: Settings) -> Redactor:
     key = app.private_key.get_secret_value()
     lines = [line for line in key.splitlines() if not line.startswith("-----")]  # each is enough of it
     password = _password(settings.database_url or "")
-    return Redactor([key, *lines, app.webhook_secret.get_secret_value(), *password])
+    model = [settings.model.api_key.get_secret_value()] if settings.model.api_key else []
+    return Redactor([key, *lines, app.webhook_secret.get_secret_value(), *password, *model])
 
 
 def assemble(settings: Settings, services: Services, redact: Redactor) -> Service:

@@ -29,6 +29,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from bot.errors import ConfigError
+from bot.model_settings import DriverChoice, ModelSettings
 
 PREFIX = "CODEAGENT_"
 SHORTEST_SECRET = 16
@@ -72,6 +73,13 @@ class BudgetSettings(BaseModel):
 
     seconds: float = Field(default=1200.0, gt=0, le=7 * 86_400, description="wall-clock seconds of one run")
     iterations: int = Field(default=400, ge=1, description="code-test-feedback rounds of one run")
+    tokens: int = Field(default=2_000_000, ge=0, description="of a model, in one run; 0: no such cap")
+    money: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description="US dollars for a model in one run; needs prices; 0: no such cap",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +146,12 @@ class Settings(BaseSettings):
     )
     limits: LimitSettings = Field(default_factory=LimitSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
+    driver: DriverChoice = Field(
+        default=DriverChoice.AUTO,
+        description="built-in, escalate (built-in first, the model when it is stuck), model, pipeline; auto: "
+        "escalate when a model is named",
+    )
+    model: ModelSettings = Field(default_factory=ModelSettings)
 
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.CONSOLE

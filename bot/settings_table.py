@@ -27,7 +27,7 @@ def _rows() -> Iterator[tuple[str, str, str]]:
 
 
 def _row(name: str, field: FieldInfo) -> tuple[str, str, str]:
-    if field.default_factory is not None or field.default in (None, ()):
+    if field.default_factory is not None or field.default in (None, (), ""):
         default = ""
     else:
         default = f"`{getattr(field.default, 'value', field.default)}`"
