@@ -11,6 +11,7 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -63,6 +64,13 @@ class Unjudged:
 Judgement = Determined | Open | Unjudged
 
 
+class Heard(Enum):
+    """What a person said, when it chooses no output."""
+
+    OTHER = "an answer, but none of the outputs"
+    NOTHING = "no answer to the question"
+
+
 class Clarifier(Protocol):
     """Raises BudgetSpent and ModelUnusable where it asks a model."""
 
@@ -72,8 +80,8 @@ class Clarifier(Protocol):
 
     def judge(self, context: Context, difference: Difference) -> Judgement: ...
 
-    def chosen(self, context: Context, question: Question, answer: str) -> int | None:
-        """Which output the answer means; None: none of them for sure."""
+    def chosen(self, context: Context, question: Question, answer: str) -> int | Heard:
+        """Which output the answer means. People also talk of other things below an issue."""
         ...
 
 
@@ -106,8 +114,13 @@ class LiteralClarifier:
             why="the issue does not mention this input",
         )
 
-    def chosen(self, context: Context, question: Question, answer: str) -> int | None:  # noqa: ARG002
-        return quoted(question.outputs, answer)
+    def chosen(self, context: Context, question: Question, answer: str) -> int | Heard:  # noqa: ARG002
+        return _quoted(question, answer)
+
+
+def _quoted(question: Question, answer: str) -> int | Heard:
+    number = quoted(question.outputs, answer)
+    return Heard.NOTHING if number is None else number
 
 
 def quoted(outputs: Sequence[str], answer: str) -> int | None:
@@ -160,7 +173,7 @@ class Ruling(_Form):
 
 
 class Meant(_Form):
-    """Which output an answer means, from 1; 0: none for sure."""
+    """Which output an answer means, from 1; 0: another one; -1: it is no answer."""
 
     why: str = ""
     output: int
@@ -202,14 +215,16 @@ class ModelClarifier:
             return Unjudged(why="the model says that the output is determined, but not what it is")
         return Determined(value=(answer.value or "")[:_SHOWN], why=why)
 
-    def chosen(self, context: Context, question: Question, answer: str) -> int | None:
+    def chosen(self, context: Context, question: Question, answer: str) -> int | Heard:
         said = prompts.section("The maintainer's answer", prompts.untrusted("answer", answer, ANSWER))
         shown = _shown(question.input, question.outputs)
         asked = prompts.section("The question", prompts.untrusted("question", question.text, _TEXT))
         meant = self._ask(context, "clarifier_answer", Meant, *shown, asked, said)
         if meant is None:
-            return quoted(question.outputs, answer)
-        return meant.output - 1 if 1 <= meant.output <= len(question.outputs) else None
+            return _quoted(question, answer)
+        if meant.output == 0:
+            return Heard.OTHER
+        return meant.output - 1 if 1 <= meant.output <= len(question.outputs) else Heard.NOTHING
 
     def _ask(self, context: Context, role: str, form: type[_Reply], *sections: str) -> _Reply | None:
         issue = f"{context.task.title}\n\n{context.task.text}"

@@ -14,7 +14,7 @@ from typing import assert_never
 from agent.choice import tie_breaks
 from agent.choice.agreement import Cluster, Passed, b4, clusters, codet
 from agent.choice.differences import Differences, Seen, gating
-from agent.clarify import ANSWER, Clarifier, Determined, Open, Unjudged, answered, same_output
+from agent.clarify import ANSWER, Clarifier, Determined, Heard, Open, Unjudged, answered, same_output
 from agent.codec import encode
 from agent.errors import AwaitingAnswer
 from agent.executor import Bench, selection
@@ -25,6 +25,7 @@ from agent.witnesses import MODEL
 from sandbox.suites.types import Verdict
 
 GATE = "answer-obeyed"
+TALK = 20  # comments that are no answer; the one after is taken for an answer, so that an end comes
 JUDGED = 3  # differences that the clarifier is asked about, per batch of survivors
 
 
@@ -198,23 +199,28 @@ class Chooser:
     ) -> list[Candidate]:
         """The question is noted before it is asked: a run that waits shows it."""
         self._journal.note("question", {"question": encode(question)})
-        answer = self._answer(question)
-        number = clarifier.chosen(context, question, answer)
-        output = question.outputs[number] if number is not None else None
-        self._answered = Answered(question=question, answer=answer, seen=seen, output=output)
-        self._journal.note("answer", {"answer": answer, "output": output})
+        said: list[str] = []
+        while True:
+            said.append(self._answer(question, said))
+            chosen = clarifier.chosen(context, question, said[-1])
+            output = question.outputs[chosen] if isinstance(chosen, int) else None
+            self._journal.note("answer", {"answer": said[-1], "output": output})
+            if chosen is not Heard.NOTHING or len(said) == TALK:
+                break
+        self._answered = Answered(question=question, answer=said[-1], seen=seen, output=output)
         return self._obeying(ranked, self._answered)
 
-    def _answer(self, question: Question) -> str:
-        """What a person said: kept, so that a resumed run goes on the same way."""
+    def _answer(self, question: Question, said: Sequence[str]) -> str:
+        """What a person said after this: kept, so that a resumed run goes on the same way."""
 
         def perform() -> JsonObject:
-            text = (self._answers(question) or "").strip()
-            if not text:
+            text = (self._answers(question) or "").strip()[:ANSWER]
+            if not text or text in said:
                 raise AwaitingAnswer(question)
-            return {"text": text[:ANSWER]}
+            return {"text": text}
 
-        return str(self._journal.effect("answer", {"question": encode(question)}, perform)["text"])
+        request: JsonObject = {"question": encode(question), "after": len(said)}
+        return str(self._journal.effect("answer", request, perform)["text"])
 
     def _obeying(self, ranked: list[Candidate], ruled: Answered) -> list[Candidate]:
         """Those that give what was answered come first; the gate keeps the others back."""

@@ -13,6 +13,7 @@ from agent.clarify import (
     Clarifier,
     Determined,
     Difference,
+    Heard,
     Judgement,
     LiteralClarifier,
     Unjudged,
@@ -97,7 +98,7 @@ def of_three(question: Question, answer: str) -> Callable[[Question], str]:
     return lambda asked: answer if asked == question else "not this one"
 
 
-@pytest.mark.parametrize("said", [None, "6"])
+@pytest.mark.parametrize("said", [None, "thanks", "6 or 8"])
 def test_a_run_that_asked_can_be_replayed(tree: Path, tmp_path: Path, said: str | None) -> None:
     path = tmp_path / "journal"
     with open_journal(path, run="r", task=TASK) as journal:
@@ -106,10 +107,33 @@ def test_a_run_that_asked_can_be_replayed(tree: Path, tmp_path: Path, said: str 
     assert replay(path, services(ToySandboxes(), parts, clarifier=LITERAL)) == outcome
 
 
-def test_an_answer_that_fits_nothing_changes_no_order_but_ends_the_asking(tree: Path) -> None:
-    outcome = run(tree, clarifier=LITERAL, answers=lambda _question: "whatever you like")
+class Understanding(LiteralClarifier):
+    """Takes everything for an answer."""
+
+    def chosen(self, context: Context, question: Question, answer: str) -> int | Heard:
+        return Heard.OTHER
+
+
+def test_an_answer_that_is_none_of_the_outputs_changes_no_order(tree: Path) -> None:
+    outcome = run(tree, clarifier=Understanding(), answers=lambda _question: "another thing")
     assert isinstance(outcome, Solved)
     assert all(gate.name != "answer-obeyed" for gate in outcome.proof.gates)
+
+
+def test_what_is_no_answer_leaves_the_question_open(tree: Path, tmp_path: Path) -> None:
+    for said in ("thanks for looking", "thanks for looking", "give me a day", None):
+        with open_journal(tmp_path / "journal", run="r", task=TASK) as journal:
+            outcome = run(tree, journal, clarifier=LITERAL, answers=lambda _question, said=said: said)
+        assert isinstance(outcome, Asking)
+    with open_journal(tmp_path / "journal", run="r", task=TASK) as journal:
+        assert doubles(run(tree, journal, clarifier=LITERAL, answers=twice))
+
+
+def test_talk_without_end_comes_to_an_end(tree: Path) -> None:
+    words = iter(range(100))
+    outcome = run(tree, clarifier=LITERAL, answers=lambda _question: f"word {'x' * next(words)}")
+    assert isinstance(outcome, Solved)
+    assert next(words) == 20
 
 
 def test_a_patch_that_contradicts_the_answer_is_no_way_out(tree: Path) -> None:
@@ -172,7 +196,9 @@ def test_the_run_goes_on_with_the_answer_in_the_task(tree: Path) -> None:
     # The K first candidates pass and are both refused by a gate, so that the search goes on.
     refused = tuple(replace(each, operations=(*each.operations, SPECIAL_CASE)) for each in (DOUBLES, KEEPS))
     parts = Watching(tests=(made_tests(THREE, FOUR),), edits=refused)
-    outcome = run(tree, parts=parts, clarifier=LITERAL, answers=lambda _question: "Twice as much. 6")
+    outcome = run(
+        tree, parts=parts, clarifier=LITERAL, answers=lambda asked: f"Twice as much: {twice(asked)}"
+    )
     assert isinstance(outcome, Unsolved)
     assert outcome.stop is StopReason.GATES
     assert texts[0] == TASK.text
@@ -192,7 +218,7 @@ def test_one_question_at_most(tree: Path) -> None:
         for number in range(4)
         for each in (DOUBLES, KEEPS)
     )
-    outcome = run(tree, edits=refused, clarifier=LITERAL, answers=answers)
+    outcome = run(tree, edits=refused, clarifier=Understanding(), answers=answers)
     assert isinstance(outcome, Unsolved)
     assert len(asked) == 1
 

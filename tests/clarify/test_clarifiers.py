@@ -13,6 +13,7 @@ from agent.clarify import (
     ANSWER,
     Determined,
     Difference,
+    Heard,
     Inputs,
     LiteralClarifier,
     Meant,
@@ -71,7 +72,8 @@ def test_an_answer_that_quotes_one_output_chooses_it(
     assert quoted(outputs, answer) == chosen
     if outputs:
         question = replace(QUESTION, outputs=outputs)
-        assert LiteralClarifier().chosen(CONTEXT, question, answer) == chosen
+        expected = Heard.NOTHING if chosen is None else chosen
+        assert LiteralClarifier().chosen(CONTEXT, question, answer) == expected
 
 
 @given(st.lists(st.text(max_size=6), max_size=4), st.text(max_size=20))
@@ -155,8 +157,10 @@ def test_a_question_is_bounded_however_long_it_was_written() -> None:
     assert len(found.why) <= 600
 
 
-@pytest.mark.parametrize(("number", "chosen"), [(1, 0), (2, 1), (0, None), (3, None), (-1, None)])
-def test_which_output_an_answer_means(number: int, chosen: int | None) -> None:
+@pytest.mark.parametrize(
+    ("number", "chosen"), [(1, 0), (2, 1), (0, Heard.OTHER), (3, Heard.NOTHING), (-1, Heard.NOTHING)]
+)
+def test_which_output_an_answer_means(number: int, chosen: int | Heard) -> None:
     model = Scripted(Meant(output=number))
     assert ModelClarifier(model).chosen(CONTEXT, QUESTION, "the double") == chosen
     assert "the double" in model.asks[0].prompt.turn
@@ -164,6 +168,7 @@ def test_which_output_an_answer_means(number: int, chosen: int | None) -> None:
 
 def test_a_model_that_does_not_answer_leaves_it_to_the_words() -> None:
     assert ModelClarifier(Scripted(None)).chosen(CONTEXT, QUESTION, "6") == 1
+    assert ModelClarifier(Scripted(None)).chosen(CONTEXT, QUESTION, "thanks") is Heard.NOTHING
     assert ModelClarifier(Scripted(None)).inputs(CONTEXT, ()) == ()
 
 
