@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from agent.localize.files import CodeBase
 from agent.localize.graph import Index
@@ -22,14 +24,16 @@ class PatchedTree:
     source: SourceTree
     patch: Patch
 
+    @cached_property
+    def _overlay(self) -> Mapping[str, bytes | None]:
+        return self.patch.overlay
+
     def paths(self) -> tuple[str, ...]:
-        overlay = self.patch.overlay
-        kept = {path for path in self.source.paths() if path not in overlay}
-        return tuple(sorted(kept | {path for path, content in overlay.items() if content is not None}))
+        kept = {path for path in self.source.paths() if path not in self._overlay}
+        return tuple(sorted(kept | {path for path, content in self._overlay.items() if content is not None}))
 
     def read(self, path: str) -> bytes | None:
-        overlay = self.patch.overlay
-        return overlay[path] if path in overlay else self.source.read(path)
+        return self._overlay[path] if path in self._overlay else self.source.read(path)
 
 
 class Indexes:

@@ -68,13 +68,13 @@ class InstalledPackages:
         """Whether a dotted module can be imported; None where that is not sure."""
         top, *rest = module.split(".")
         if top not in self.standard and top not in self.tops:
-            return False if self.tops_sure else None
+            return False if self.tops_sure and not top.startswith("__") else None
         place = top
         for part in rest:
             found = self.modules.get(place)
             if found is None:
                 return None
-            if part not in found.inside:
+            if part not in found.inside and f"{place}.{part}" not in self.modules:
                 # An attribute may be importable too, when its package puts it among the loaded modules.
                 return False if self.has(place, part) is False else None
             place = f"{place}.{part}"

@@ -43,7 +43,8 @@ class Level(StrEnum):
 def stable(context: Context, *, issue: int = ISSUE, outline: int = MAP) -> str:
     """The issue, the repository's map, the installed versions and where the tests are.
 
-    The same in every prompt of a run. Of base only: nothing of a candidate is in it, so a test's designer may see it.
+    The same in every prompt of a run. Of base only: nothing of a candidate is in it, so that a test's
+    designer may see it.
     """
     task = context.task
     words = read_issue(task.title, task.text)
