@@ -9,7 +9,10 @@ import pytest
 
 from agent.llm.types import Component
 from agent.method import Method
+from agent.search.strategies import STRATEGIES
 from agent.types import Budget
+from bot.bench import humaneval, mbpp, multipl_e
+from bot.bench.cli import Search
 from tests.docs.checklist import PAGE, ROOT
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md"]
@@ -71,3 +74,12 @@ def test_each_component_may_have_a_model_of_its_own() -> None:
     two = Method(models=((Component.POLICY, "small"), (Component.FEEDBACK, "large")))
     assert two.model_of(Component.FEEDBACK) == "large"
     assert {two.model_of(each) for each in Component if each is not Component.FEEDBACK} == {"small"}
+
+
+def test_iterations_of_the_benchmarks() -> None:
+    assert (humaneval.ITERATIONS, mbpp.ITERATIONS, multipl_e.ITERATIONS) == (5, 5, 4)
+
+
+def test_every_strategy_is_a_switch_of_the_benchmarks() -> None:
+    assert sorted(each.strategy for each in Search) == sorted(STRATEGIES)
+    assert Search("bfs").strategy == "breadth-first"
