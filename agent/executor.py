@@ -24,7 +24,7 @@ from agent.types import (
     TestFile,
 )
 from agent.witnesses import separable, settle, unsettled
-from sandbox import Completed, Limits
+from sandbox import Completed, LimitName, Limits
 from sandbox.suites.types import Suite, SuiteReport
 
 UNTESTED = SuiteReport(problem="no test")
@@ -179,7 +179,7 @@ class SandboxExecutor:
         ]
 
     def _reproduction(self, state: State, plain: Completed, covered: Completed) -> Results:
-        first, second = self._bench.report(plain), self._bench.report(covered)
+        first, second = self._bench.report(plain), self._second(state, plain, covered)
         reproduced, remark = judge(first, state.reproduction)
         if disagreed := disagreement(first, second):
             reproduced, remark = False, disagreed
@@ -189,6 +189,14 @@ class SandboxExecutor:
             reproduced=reproduced,
             remark=remark,
         )
+
+    def _second(self, state: State, plain: Completed, covered: Completed) -> SuiteReport:
+        """Recording lines can make a test several times slower. Where that alone took too long, the test is
+        run again without."""
+        if covered.stopped_by is not LimitName.TIME or plain.stopped_by is LimitName.TIME:
+            return self._bench.report(covered)
+        run = self._bench.run(state, selection(state.reproduction), attempt=1, label="reproduction")
+        return self._bench.reports([run])[0]
 
     def _own_then_suite(self, states: Sequence[State]) -> list[Results]:
         tested = [state for state in states if state.reproduction]
