@@ -102,7 +102,7 @@ class Endpoint:
         while said is not None and not given_up.is_set():
             try:
                 raw = self._sdk.chat.completions.with_raw_response.create(
-                    **_request(call, said), timeout=seconds, extra_headers={"Idempotency-Key": call.key}
+                    **arguments(call, said), timeout=seconds, extra_headers={"Idempotency-Key": call.key}
                 )
                 answer = delivered(raw.content, call, said)
             except (openai.OpenAIError, _TooLargeError, _PackedError) as error:
@@ -163,7 +163,7 @@ class _Waiting:
         return self._result
 
 
-def _request(call: Call, dialect: Dialect) -> dict[str, Any]:
+def arguments(call: Call, dialect: Dialect) -> dict[str, Any]:
     """The arguments of the SDK's method."""
     user = call.user if dialect.format is Format.SCHEMA else f"{call.user}{SAY_JSON}{call.form.text}"
     system = [{"role": "system", "content": call.system}]

@@ -14,9 +14,7 @@ _ABOUT_FORMAT = re.compile(
     r"response.?format|json.?(schema|object|mode)|schema|structured|guided", re.IGNORECASE
 )
 _ABOUT_LOGPROBS = re.compile(r"log.?prob", re.IGNORECASE)
-_ABOUT_SYSTEM = re.compile(
-    r"system (role|message|prompt)|roles? must alternate|'?system'? is not", re.IGNORECASE
-)
+_ABOUT_SYSTEM = re.compile(r"\bsystem\b|roles? must alternate", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
