@@ -34,8 +34,8 @@ def judge(report: SuiteReport, tests: Sequence[TestFile]) -> tuple[bool, str]:
 def disagreement(first: SuiteReport, second: SuiteReport) -> str:
     """Why two runs of the same tests on base prove nothing; empty when they agree case by case.
 
-    A run that was stopped is not a test that changes its mind; and a case that fails in one run and is stopped
-    in the other has not failed twice.
+    A run that was stopped is not a test that changes its mind; and a case that fails in one run and is
+    stopped in the other has not failed twice.
     """
     if same_verdicts(first, second) and bool(first.problem) is bool(second.problem):
         return ""

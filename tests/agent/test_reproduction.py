@@ -96,6 +96,7 @@ STOPPED = SuiteReport(cases=(HUNG,), problem=f"stopped by the time limit in {PAT
         (SuiteReport(cases=(GOOD,)), SuiteReport(cases=(BAD,)), "same result twice"),
         (SuiteReport(cases=(GOOD,)), STOPPED, "did not come to its end: stopped by the time limit"),
         (STOPPED, SuiteReport(cases=(GOOD,)), "did not come to its end: stopped by the time limit"),
+        (SuiteReport(cases=(BAD,)), STOPPED, "did not come to its end: stopped by the time limit"),
         (SuiteReport(cases=(BAD,)), SuiteReport(problem="killed by signal 9"), "killed by signal 9"),
     ],
 )
