@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from bot.queue import Jobs, JobView, QueueUnavailable
-from bot.triggers import Ignored, TriggerPolicy, Wanted, decide
+from bot.triggers import Ignored, Said, TriggerPolicy, Wanted, decide
 from bot.webhook import BODY_CAP, Malformed, parse, verify, well_formed
 
 RETRY_AFTER_SECONDS: Final = 30
@@ -73,7 +73,7 @@ def create_app(ports: WebPorts) -> FastAPI:
     @app.get("/runs/{run}/journal")
     async def run_journal(run: str) -> Response:
         view = await _look_up(ports, run)
-        text = await run_in_threadpool(ports.journal, run) if view is not None else None
+        text = await run_in_threadpool(ports.journal, view.run) if view is not None else None
         if text is None:
             return _no_such_run()
         return PlainTextResponse(text, headers=_PAGE_HEADERS)
@@ -138,6 +138,12 @@ def _accept(ports: WebPorts, headers: dict[str, str], signature: str | None, bod
             enqueued = ports.jobs.enqueue(request)
             log.info("delivery accepted", delivery=delivery.guid, job=enqueued.job_id, new=enqueued.new)
             return _answer(202, "accepted", status="accepted", job=enqueued.job_id, new=enqueued.new)
+        case Said(reply=reply):
+            going_on = ports.jobs.reply(reply)
+            if going_on is None:
+                return _answer(200, "no question is open for this issue", status="ignored")
+            log.info("reply accepted", delivery=delivery.guid, job=going_on.job_id, new=going_on.new)
+            return _answer(202, "accepted", status="accepted", job=going_on.job_id, new=going_on.new)
         case never:
             assert_never(never)
 

@@ -67,6 +67,10 @@ def fix(
     ] = None,
     number: Annotated[int | None, typer.Option(help="The issue's number, for names and texts.")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="Time cap of the run.")] = None,
+    answer: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Answers the question that the same command ended with before."),
+    ] = None,
     sandbox: SandboxOption = None,
 ) -> None:
     """Find a proven patch for a bug report, without GitHub and without touching your working tree."""
@@ -83,6 +87,7 @@ def fix(
             test_command=_words(test_command),
             number=number,
             out=out,
+            answer=answer,
         )
         services = engine.services(settings, engine.sandboxes(settings, sandbox))
         engine.tidy(settings, time.time())

@@ -41,6 +41,7 @@ class Wanted:
     test_command: tuple[str, ...] = ()
     number: int | None = None
     out: Path | None = None
+    answer: str | None = None  # to the question that an earlier call ended with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,15 @@ def fix(
         task = _task(wanted, checkout)
         out = _output_directory(wanted, task)
         journal = stack.enter_context(open_journal(out / "journal.jsonl", run=run_id(task), task=task))
-        outcome = repair(task, work / "tree", services, journal, budget=budget, progress=progress)
+        outcome = repair(
+            task,
+            work / "tree",
+            services,
+            journal,
+            budget=budget,
+            progress=progress,
+            answers=lambda _question: wanted.answer,
+        )
         files = _write(outcome, wanted, task, checkout, checkouts, out)
         return Fixed(outcome=outcome, out=out, files=files, remarks=checkout.remarks + export.remarks)
 

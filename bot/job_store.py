@@ -1,4 +1,4 @@
-"""What is known of every job, in two tables beside the queue's own and in the same database.
+"""What is known of every job, in three tables beside the queue's own and in the same database.
 
 The tables decide what the queue itself cannot: which job a delivery got, that a subject has one job at a
 time, that somebody asked a running job to stop, and how it ended. A job's row and its place in the queue are
@@ -13,19 +13,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as WaitedInVain
 
 from bot.queue import (
+    Ending,
     Enqueued,
     JobResult,
     JobState,
     JobView,
     QueueUnavailable,
+    Reply,
     TaskRequest,
+    reply_from_json,
+    reply_to_json,
     request_from_json,
     request_to_json,
     result_from_json,
@@ -61,12 +66,22 @@ sa.Index(
     postgresql_where=_jobs.c.state.in_(_ACTIVE),
 )
 
+_replies = sa.Table(
+    "codeagent_replies",  # that came while another one was being looked at
+    _metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("reply", sa.Text, nullable=False),
+)
+
 _deliveries = sa.Table(
     "codeagent_deliveries",
     _metadata,
     sa.Column("delivery", sa.String(64), primary_key=True),
     sa.Column("job_id", sa.String(64), nullable=False),
 )
+
+Accepted = TypeVar("Accepted")
 
 PutInQueue = Callable[[sa.Connection, str], None]
 """Puts a job id into the queue within the given transaction."""
@@ -116,11 +131,19 @@ class JobStore:
 
     def enqueue(self, request: TaskRequest, put_in_queue: PutInQueue) -> Enqueued:
         """The job for this delivery: the one it had, the one its subject has now, or a new one."""
+        return self._accepted(lambda connection: self._enqueue(connection, request, put_in_queue))
+
+    def reply(self, reply: Reply, put_in_queue: PutInQueue) -> Enqueued | None:
+        """The job that goes on with this reply: a new one for a question that is open; the one that looks at
+        an earlier reply, after which this one has its turn. None: nothing was asked."""
+        return self._accepted(lambda connection: self._reply(connection, reply, put_in_queue))
+
+    def _accepted(self, transaction: Callable[[sa.Connection], Accepted]) -> Accepted:
         try:
             for _ in range(_RACES):
                 try:
                     with self._writing() as connection:
-                        return self._enqueue(connection, request, put_in_queue)
+                        return transaction(connection)
                 except IntegrityError:
                     continue  # somebody else was faster: look again
         except SQLAlchemyError as error:
@@ -128,26 +151,48 @@ class JobStore:
         raise QueueUnavailable("too many deliveries at once for one issue")
 
     def _enqueue(self, connection: sa.Connection, request: TaskRequest, put_in_queue: PutInQueue) -> Enqueued:
-        mine = _deliveries.c.delivery == request.delivery
-        known = connection.execute(
-            sa.select(_jobs.c.job_id, _jobs.c.state)
-            .join(_deliveries, _deliveries.c.job_id == _jobs.c.job_id)
-            .where(mine)
-        ).first()
+        known = _job_of(connection, request.delivery)
         if known is not None and known.state != JobState.FAILED:
             return Enqueued(job_id=known.job_id, new=False)
         active = connection.execute(
             sa.select(_jobs.c.job_id).where(_jobs.c.subject == request.subject, _jobs.c.state.in_(_ACTIVE))
         ).scalar()
         job_id = active or secrets.token_hex(16)  # unguessable: it is also the address of the run's page
-        if known is None:
-            connection.execute(_deliveries.insert().values(delivery=request.delivery, job_id=job_id))
-        else:
-            connection.execute(_deliveries.update().where(mine).values(job_id=job_id))
+        _belongs(connection, request.delivery, job_id)
         if active is None:
             self._insert(connection, job_id, request)
             put_in_queue(connection, job_id)
         return Enqueued(job_id=job_id, new=active is None)
+
+    def _reply(self, connection: sa.Connection, reply: Reply, put_in_queue: PutInQueue) -> Enqueued | None:
+        known = _job_of(connection, reply.delivery)
+        if known is not None and known.state != JobState.FAILED:
+            return Enqueued(job_id=known.job_id, new=False)
+        last = _last_of(connection, reply.subject)
+        if last is None:
+            return None
+        if last.state.active:
+            if last.request.reply is None:
+                return None  # it works on the issue and has asked nothing yet
+            _belongs(connection, reply.delivery, last.job_id)
+            waiting = {"subject": reply.subject, "reply": json.dumps(reply_to_json(reply))}
+            connection.execute(_replies.insert().values(waiting))
+            return Enqueued(job_id=last.job_id, new=False)
+        again = known is not None and known.job_id == last.job_id  # redelivered, since its job failed
+        if not again and (last.result is None or last.result.ending is not Ending.ASKING):
+            return None
+        job_id = self._go_on(connection, last, reply, put_in_queue)
+        return Enqueued(job_id=job_id, new=True)
+
+    def _go_on(
+        self, connection: sa.Connection, asked: JobView, reply: Reply, put_in_queue: PutInQueue
+    ) -> str:
+        """A new job for the same run."""
+        job_id = secrets.token_hex(16)
+        self._insert(connection, job_id, replace(asked.request, run=asked.run, reply=reply))
+        _belongs(connection, reply.delivery, job_id)
+        put_in_queue(connection, job_id)
+        return job_id
 
     def _insert(self, connection: sa.Connection, job_id: str, request: TaskRequest) -> None:
         now = self._clock()
@@ -200,15 +245,36 @@ class JobStore:
         with self._update(_jobs.c.job_id == job_id, _jobs.c.owner == owner, _jobs.c.starts > 0) as change:
             change(starts=_jobs.c.starts - 1)
 
-    def finish(self, job_id: str, owner: str, result: JobResult) -> None:
-        with self._update(_jobs.c.job_id == job_id, _jobs.c.owner == owner) as change:
-            change(state=JobState.DONE.value, result=json.dumps(result_to_json(result)))
+    def finish(self, job_id: str, owner: str, result: JobResult, put_in_queue: PutInQueue) -> None:
+        """If its question is still open, the next reply that came meanwhile has its turn."""
+        done = {
+            "state": JobState.DONE.value,
+            "result": json.dumps(result_to_json(result)),
+            "updated": self._clock(),
+        }
+        mine = (_jobs.c.job_id == job_id, _jobs.c.owner == owner)
+        with self._writing() as connection:
+            if not connection.execute(_jobs.update().where(*mine).values(done)).rowcount:
+                return
+            view = _last_of(connection, None, job_id)
+            if view is None or view.request.reply is None:
+                return
+            waiting = _replies.c.subject == view.request.subject
+            first = connection.execute(sa.select(_replies).where(waiting).order_by(_replies.c.number)).first()
+            if first is not None and result.ending is Ending.ASKING:
+                waiting = _replies.c.number == first.number
+                self._go_on(connection, view, reply_from_json(json.loads(first.reply)), put_in_queue)
+            connection.execute(_replies.delete().where(waiting))
 
     def fail(self, job_id: str, error: str, owner: str | None = None) -> None:
         """Without an owner: whoever has it (the queue lost it)."""
         fence = () if owner is None else (_jobs.c.owner == owner,)
-        with self._update(_jobs.c.job_id == job_id, _jobs.c.state.in_(_ACTIVE), *fence) as change:
-            change(state=JobState.FAILED.value, error=error[:500])
+        with self._writing() as connection:
+            mine = (_jobs.c.job_id == job_id, _jobs.c.state.in_(_ACTIVE), *fence)
+            failed = {"state": JobState.FAILED.value, "error": error[:500], "updated": self._clock()}
+            if connection.execute(_jobs.update().where(*mine).values(failed)).rowcount:
+                subject = sa.select(_jobs.c.subject).where(_jobs.c.job_id == job_id).scalar_subquery()
+                connection.execute(_replies.delete().where(_replies.c.subject == subject))
 
     @contextmanager
     def _update(self, *where: sa.ColumnElement[bool]) -> Iterator[Callable[..., bool]]:
@@ -234,6 +300,29 @@ class JobStore:
         finally:
             if self._turn is not None:
                 self._turn.release()
+
+
+def _job_of(connection: sa.Connection, delivery: str) -> Any:
+    """The job that a delivery got."""
+    return connection.execute(
+        sa.select(_jobs.c.job_id, _jobs.c.state)
+        .join(_deliveries, _deliveries.c.job_id == _jobs.c.job_id)
+        .where(_deliveries.c.delivery == delivery)
+    ).first()
+
+
+def _belongs(connection: sa.Connection, delivery: str, job_id: str) -> None:
+    mine = _deliveries.c.delivery == delivery
+    if not connection.execute(_deliveries.update().where(mine).values(job_id=job_id)).rowcount:
+        connection.execute(_deliveries.insert().values(delivery=delivery, job_id=job_id))
+
+
+def _last_of(connection: sa.Connection, subject: str | None, job_id: str = "") -> JobView | None:
+    """The job with this id, or the latest of a subject."""
+    which = _jobs.c.job_id == job_id if subject is None else _jobs.c.subject == subject
+    latest = (_jobs.c.state.in_(_ACTIVE).desc(), _jobs.c.created.desc())
+    row = connection.execute(sa.select(_jobs).where(which).order_by(*latest).limit(1)).first()
+    return None if row is None else _view(row)
 
 
 def _view(row: Any) -> JobView:

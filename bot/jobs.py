@@ -37,6 +37,7 @@ from bot.queue import (
     JobResult,
     JobView,
     QueueUnavailable,
+    Reply,
     RunJob,
     TaskRequest,
 )
@@ -96,23 +97,28 @@ class DbosJobs:
     # --- The port -----------------------------------------------------------------------------------------
 
     def enqueue(self, request: TaskRequest) -> Enqueued:
-        client = self._client
-        if client is None or self._stopping.is_set():
+        self._check_open()
+        return self._store.enqueue(request, self._put)
+
+    def reply(self, reply: Reply) -> Enqueued | None:
+        self._check_open()
+        return self._store.reply(reply, self._put)
+
+    def _check_open(self) -> None:
+        if self._client is None or self._stopping.is_set():
             raise QueueUnavailable("the job queue is not running")
 
-        def put(connection: sa.Connection, job_id: str) -> None:
-            client.enqueue_in_transaction(
-                connection,
-                {
-                    "workflow_name": WORKFLOW,
-                    "queue_name": QUEUE,
-                    "workflow_id": job_id,
-                    "app_version": VERSION,
-                },
-                job_id,
-            )
-
-        return self._store.enqueue(request, put)
+    def _put(self, connection: sa.Connection, job_id: str) -> None:
+        self._queue.enqueue_in_transaction(
+            connection,
+            {
+                "workflow_name": WORKFLOW,
+                "queue_name": QUEUE,
+                "workflow_id": job_id,
+                "app_version": VERSION,
+            },
+            job_id,
+        )
 
     def status(self, job_id: str) -> JobView | None:
         try:
@@ -242,7 +248,10 @@ class DbosJobs:
             log.error("job broke", job=job_id, exc_info=error)
             self._store.fail(job_id, f"internal error ({type(error).__name__})", self._me)
             return "failed"
-        self._store.finish(job_id, self._me, result)
+        try:
+            self._store.finish(job_id, self._me, result, self._put)
+        except QueueUnavailable as error:
+            raise _Abandoned from error  # just starting or stopping: its end will be written down then
         return "done"
 
     # --- The watch ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from agent.journal import FileJournal
 from agent.protocols import Journal, JsonObject, Progress
-from agent.types import Outcome, Task
+from agent.types import Outcome, Question, Task
 from bot.checkout import Change, Checkout, Person
 from bot.forge import Forges, GitAccess
 from bot.repo_config import RepoConfig
@@ -29,6 +29,7 @@ class Repair(Protocol):
         config: RepoConfig,
         progress: Progress,
         cancelled: Callable[[], bool],
+        answers: Callable[[Question], str | None],
     ) -> Outcome: ...
 
 

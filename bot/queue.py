@@ -9,7 +9,7 @@ before gets the job it got then, unless that one failed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -17,8 +17,33 @@ from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A comment that may answer an open question, frozen as it was written. Whether its author may answer is
+    looked up by the job."""
+
+    delivery: str
+    installation: int
+    repository_id: int
+    issue: int
+    comment: int  # its id
+    author: str
+    text: str
+
+    @property
+    def subject(self) -> str:
+        return _subject(self.installation, self.repository_id, self.issue)
+
+
+def _subject(installation: int, repository: int, issue: int) -> str:
+    return f"{installation}/{repository}/issue/{issue}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRequest:
-    """One labelled issue, frozen as it was when labelled: later edits of it change nothing (threat 7)."""
+    """One labelled issue, frozen as it was when labelled: later edits of it change nothing (threat 7).
+
+    With a ``reply`` it is the same request again: the run of an earlier job, ``run``, goes on with it.
+    """
 
     delivery: str  # GUID of the delivery; a redelivery has the same one
     installation: int
@@ -31,11 +56,18 @@ class TaskRequest:
     sender: str  # who put the label on it: whose permission counts
     label: str
     asked_at: str = ""  # the issue's updated_at
+    run: str = ""  # the job whose run this one goes on with; empty: its own
+    reply: Reply | None = None
 
     @property
     def subject(self) -> str:
         """What there is one job at a time for."""
-        return f"{self.installation}/{self.repository_id}/issue/{self.issue}"
+        return _subject(self.installation, self.repository_id, self.issue)
+
+    @property
+    def first(self) -> TaskRequest:
+        """As it was before any question: what a run's journal belongs to."""
+        return replace(self, run="", reply=None)
 
 
 class JobState(StrEnum):
@@ -84,6 +116,11 @@ class JobView:
     created: float = 0.0
     updated: float = 0.0
 
+    @property
+    def run(self) -> str:
+        """Whose journal is that of this job: its own, or that of the run that it goes on with."""
+        return self.request.run or self.job_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enqueued:
@@ -129,6 +166,11 @@ class Jobs(Protocol):
         """Raises QueueUnavailable when the job could not be written down."""
         ...
 
+    def reply(self, reply: Reply) -> Enqueued | None:
+        """The job that goes on with a reply; None when no question is open for its issue. Durable, as
+        ``enqueue``."""
+        ...
+
     def status(self, job_id: str) -> JobView | None: ...
 
     def cancel(self, job_id: str) -> bool:
@@ -142,12 +184,25 @@ class Jobs(Protocol):
         ...
 
 
+_REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
 _REQUEST: TypeAdapter[TaskRequest] = TypeAdapter(TaskRequest)
 _RESULT: TypeAdapter[JobResult] = TypeAdapter(JobResult)
 
 
 def request_to_json(request: TaskRequest) -> dict[str, Any]:
-    return asdict(request)
+    """Without what is not there: requests look as they did before there were replies."""
+    values = asdict(request)
+    if request.reply is None:
+        del values["reply"], values["run"]
+    return values
+
+
+def reply_to_json(reply: Reply) -> dict[str, Any]:
+    return asdict(reply)
+
+
+def reply_from_json(value: object) -> Reply:
+    return _REPLY.validate_python(value)
 
 
 def request_from_json(value: object) -> TaskRequest:

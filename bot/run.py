@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -75,7 +75,11 @@ class Stopped(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What is known of the run, and its effects. Each effect is performed once and answered from the journal
-    afterwards; what is in the journal holds no token."""
+    afterwards; what is in the journal holds no token.
+
+    ``job_id`` is that of the run's first job, whose directory and journals it has; ``facts`` name the job
+    that goes on with it.
+    """
 
     job_id: str
     request: TaskRequest
@@ -143,6 +147,14 @@ class Run:
 
     def permission(self) -> str:
         return self.forge.permission(self.request.sender)
+
+    def may_answer(self, roles: Container[str]) -> bool:
+        """Whether who replied may; looked up for each comment, since roles change."""
+        reply = self.request.reply
+        if reply is None:
+            return True
+        asked: JsonObject = {"login": reply.author, "comment": reply.comment}
+        return self.ask("github.permission", asked, lambda: self.forge.permission(reply.author)) in roles
 
     def default_branch(self) -> JsonObject:
         branch = self.forge.default_branch()

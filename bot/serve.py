@@ -17,7 +17,7 @@ import uvicorn
 from agent import run as engine_run
 from agent.protocols import Journal, Progress
 from agent.run import Services
-from agent.types import Outcome, Task
+from agent.types import Outcome, Question, Task
 from bot import engine, log
 from bot.app import WebPorts, create_app
 from bot.checkout import Checkouts, Person
@@ -179,6 +179,7 @@ class Engine:
         config: RepoConfig,
         progress: Progress,
         cancelled: Callable[[], bool],
+        answers: Callable[[Question], str | None],
     ) -> Outcome:
         services = self._services
         limits = config.tighten_limits(services.limits)
@@ -191,6 +192,7 @@ class Engine:
             budget=config.tighten_budget(engine.budget(self._settings)),
             progress=progress,
             cancelled=cancelled,
+            answers=answers,
         )
 
 

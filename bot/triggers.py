@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from bot.queue import TaskRequest
+from bot.queue import Reply, TaskRequest
 from bot.webhook import (
     TEXT_CAP,
     TITLE_CAP,
@@ -41,11 +41,18 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A comment that answers a question, if one is open for its issue: the queue knows."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
     reason: str
 
 
-def decide(delivery: Delivery, policy: TriggerPolicy) -> Wanted | Ignored:
+def decide(delivery: Delivery, policy: TriggerPolicy) -> Wanted | Said | Ignored:
     """Never raises, whatever the delivery holds."""
     if delivery.unreadable:
         return Ignored(reason=f"{delivery.event}: the payload lacks a usable {delivery.unreadable}")
@@ -54,8 +61,8 @@ def decide(delivery: Delivery, policy: TriggerPolicy) -> Wanted | Ignored:
             return Ignored(reason=f"{delivery.event}: this event is not used")
         case IssuesPayload() as payload:
             return _issues(delivery.guid, payload, policy)
-        case IssueCommentPayload():
-            return Ignored(reason="issue_comment: comment commands are not used yet")
+        case IssueCommentPayload() as payload:
+            return _comment(delivery.guid, payload, policy)
         case InstallationPayload() as payload:
             return Ignored(reason=f"{delivery.event}.{payload.action}: nothing to do")
         case PingPayload():
@@ -94,6 +101,34 @@ def _issues(guid: str, payload: IssuesPayload, policy: TriggerPolicy) -> Wanted 
     )
 
 
+def _comment(guid: str, payload: IssueCommentPayload, policy: TriggerPolicy) -> Said | Ignored:
+    if payload.action != "created":
+        return Ignored(reason=f"issue_comment.{payload.action}: only created is used")
+    if payload.repository is None or payload.installation is None or payload.sender is None:
+        return Ignored(
+            reason="issue_comment.created: no repository, installation or sender; is this the App's hook?"
+        )
+    author = payload.comment.user
+    if author is None or author.login != payload.sender.login:
+        return Ignored(reason="issue_comment.created: somebody else's comment")
+    if payload.sender.type != "User":
+        return Ignored(reason="issue_comment.created: only people are asked")
+    for rule in _RULES.values():
+        if reason := rule(payload.issue, payload.repository, payload.sender, policy):
+            return Ignored(reason=f"issue_comment.created: {reason}")
+    return Said(
+        reply=Reply(
+            delivery=guid,
+            installation=payload.installation.id,
+            repository_id=payload.repository.id,
+            issue=payload.issue.number,
+            comment=payload.comment.id,
+            author=storable(author.login, 256),
+            text=storable(payload.comment.body or "", TEXT_CAP),
+        )
+    )
+
+
 _Rule = Callable[[IssueData, Repository, User, TriggerPolicy], str]
 
 
@@ -117,10 +152,10 @@ def _allowed_repository(
 def _allowed_sender(_issue: IssueData, _repository: Repository, sender: User, policy: TriggerPolicy) -> str:
     login = sender.login.casefold()
     if policy.app_login and login == policy.app_login.casefold():
-        return "the label was set by this App itself"
+        return "it was this App itself"
     if sender.type != "User" or login.endswith("[bot]"):
         listed = login in {bot.casefold() for bot in policy.bots}
-        return "" if listed else "the label was set by a bot that is not listed"
+        return "" if listed else "it was a bot that is not listed"
     return ""
 
 

@@ -58,6 +58,7 @@ log = structlog.get_logger("bot.workflow")
 
 def run_job(job_id: str, request: TaskRequest, ports: Ports, halted: Halted, start: int = 1) -> JobResult:
     """Do a job, or go on with it. Raises Interrupted when halted so, JobFailed when it gives up."""
+    home = ports.run_directory(request.run or job_id)
     attempt = 0
     while True:
         attempt += 1
@@ -66,7 +67,7 @@ def run_job(job_id: str, request: TaskRequest, ports: Ports, halted: Halted, sta
                 raise JobFailed(f"the job took its worker down {ports.max_starts} times")
             with _opened(job_id, request, ports, halted) as run:
                 result = _work(run)
-            _tidy(ports.run_directory(job_id))
+            _tidy(home)
             return result
         except Interrupted:
             raise
@@ -76,10 +77,10 @@ def run_job(job_id: str, request: TaskRequest, ports: Ports, halted: Halted, sta
             if isinstance(decision, retry.GiveUp):
                 reason = _public(error, ports)
                 _say_that_it_failed(job_id, request, ports, reason)
-                _tidy(ports.run_directory(job_id))
+                _tidy(home)
                 raise JobFailed(reason) from error
             if decision.afresh:
-                _set_journals_aside(ports.run_directory(job_id))
+                _set_journals_aside(home)
             _pause(decision.seconds, ports, halted)
 
 
@@ -87,6 +88,8 @@ def _work(run: Run) -> JobResult:
     role = run.ask("github.permission", {"login": run.request.sender}, run.permission)
     if role not in MAY_ASK:
         return _refuse(run, role)
+    if not run.may_answer(MAY_ASK):
+        return run.ended(Ending.ASKING, "the question is still open: who commented may not answer it")
     base = run.effect("github.default_branch", {}, run.default_branch)
     if not base:
         return _without_branch(run)
@@ -131,8 +134,7 @@ def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
             answer = answers.unsolved(run.facts, outcome)
             return _conclude(run, Ending.UNSOLVED, outcome.stop.value, answer, Conclusion.NEUTRAL)
         case Asking():
-            answer = answers.asking(run.facts, outcome)
-            return _conclude(run, Ending.ASKING, outcome.stop.value, answer, Conclusion.NEUTRAL)
+            return _ask(run, outcome)
         case Unrunnable():
             answer = answers.unrunnable(run.facts, outcome)
             return _conclude(run, Ending.UNRUNNABLE, "cannot be run", answer, Conclusion.NEUTRAL)
@@ -197,6 +199,15 @@ def _conclude(
     run.comment(answer)
     run.check(check_run(run.facts, run.names, title.capitalize(), answer, conclusion))
     return run.ended(ending, title, pull_request)
+
+
+def _ask(run: Run, outcome: Asking) -> JobResult:
+    """The comment last: whoever reads it may answer, and then the job should be over."""
+    answer = answers.asking(run.facts, outcome)
+    title = outcome.stop.value.capitalize()
+    run.check(check_run(run.facts, run.names, title, answer, Conclusion.NEUTRAL))
+    run.comment(answer)
+    return run.ended(Ending.ASKING, outcome.question.text[:300])
 
 
 def _hold_back(run: Run, reason: str) -> JobResult:
@@ -284,6 +295,7 @@ def _repair(run: Run, config: RepoConfig, tree: Path) -> Outcome:
                 config=config,
                 progress=progress,
                 cancelled=lambda: run.halted() is not None,
+                answers=lambda _question: run.request.reply.text if run.request.reply else None,
             )
 
 
@@ -304,15 +316,16 @@ def _task(run: Run, config: RepoConfig) -> Task:
 @contextmanager
 def _opened(job_id: str, request: TaskRequest, ports: Ports, halted: Halted) -> Iterator[Run]:
     """The run with its journal and its token, which is given back at the end."""
-    home = ports.run_directory(job_id)
+    run_id = request.run or job_id
+    home = ports.run_directory(run_id)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    task: JsonObject = request_to_json(request)
+    task: JsonObject = request_to_json(request.first)
     with (
-        ports.open_journal(home / STEPS, run=job_id, task=task) as journal,
+        ports.open_journal(home / STEPS, run=run_id, task=task) as journal,
         _forge(request, ports) as forge,
     ):
         run = Run(
-            job_id=job_id,
+            job_id=run_id,
             request=request,
             facts=_facts(job_id, request, ports),
             names=names_for(request.repository_id, request.issue),
@@ -362,7 +375,7 @@ def _forge(request: TaskRequest, ports: Ports) -> Iterator[Forge]:
 def _say_that_it_failed(job_id: str, request: TaskRequest, ports: Ports, reason: str) -> None:
     """Best effort: what broke the job may break this as well."""
     names = names_for(request.repository_id, request.issue)
-    recorded = _recorded(ports.run_directory(job_id) / STEPS)
+    recorded = _recorded(ports.run_directory(request.run or job_id) / STEPS)
     if "github.comment" not in recorded:
         return  # nobody has been told anything yet: whoever asked may not even be allowed to
     base = recorded.get("github.default_branch", {})

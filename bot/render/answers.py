@@ -61,10 +61,19 @@ def asking(facts: RunFacts, outcome: Asking) -> str:
             block(question.input),
             "What could be right:",
             *(block(each) for each in question.outputs[:5]),
-            "Answer in a comment on this issue and I go on with it.",
+            _how_to_answer(facts),
             cost(outcome.spend),
             run_line(facts),
         )
+    )
+
+
+def _how_to_answer(facts: RunFacts) -> str:
+    if not facts.sender:
+        return "Give the same command once more with `--answer TEXT`: it goes on where it was."
+    return (
+        "Whoever may write to this repository can answer in a comment below; quoting one of the outputs is "
+        "enough. I then go on where I was."
     )
 
 

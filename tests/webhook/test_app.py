@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from bot.app import WebPorts, create_app
-from bot.queue import Enqueued, JobState, JobView, QueueUnavailable, TaskRequest
+from bot.queue import Enqueued, JobState, JobView, QueueUnavailable, Reply, TaskRequest
 from bot.triggers import TriggerPolicy
 from bot.webhook import sign
 
@@ -35,12 +35,20 @@ PAYLOAD: dict[str, Any] = {
 class MemoryJobs:
     requests: list[TaskRequest] = field(default_factory=list)
     down: bool = False
+    replies: list[Reply] = field(default_factory=list)
+    asking: bool = False
 
     def enqueue(self, request: TaskRequest) -> Enqueued:
         if self.down:
             raise QueueUnavailable("the disk is full")
         self.requests.append(request)
         return Enqueued(job_id=JOB, new=len(self.requests) == 1)
+
+    def reply(self, reply: Reply) -> Enqueued | None:
+        if self.down:
+            raise QueueUnavailable("the disk is full")
+        self.replies.append(reply)
+        return Enqueued(job_id=JOB, new=True) if self.asking else None
 
     def status(self, job_id: str) -> JobView | None:
         if self.down:
@@ -128,6 +136,28 @@ def test_an_unwanted_one_is_told_why(client: Client, jobs: MemoryJobs) -> None:
     assert answer.status_code == 200
     assert answer.json()["reason"] == "issues.opened: only labeled is used"
     assert jobs.requests == []
+
+
+COMMENT: dict[str, Any] = {
+    **{key: value for key, value in PAYLOAD.items() if key != "label"},
+    "action": "created",
+    "comment": {"id": 11, "body": "It should be 0.", "user": {"login": "bob"}},
+}
+
+
+def test_a_comment_answers_when_a_question_is_open(client: Client, jobs: MemoryJobs) -> None:
+    body = json.dumps(COMMENT).encode()
+    answer = post(client, body, X_GitHub_Event="issue_comment")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
+    assert "no question is open" in answer.json()["reason"]
+    jobs.asking = True
+    answer = post(client, body, X_GitHub_Event="issue_comment")
+    assert answer.status_code == 202
+    assert answer.json() == {"reason": "accepted", "status": "accepted", "job": JOB, "new": True}
+    assert jobs.replies[-1].text == "It should be 0."
+    assert jobs.replies[-1].subject == "6/5/issue/7"
+    jobs.down = True
+    assert post(client, body, X_GitHub_Event="issue_comment").status_code == 503
 
 
 OK = json.dumps(PAYLOAD).encode()

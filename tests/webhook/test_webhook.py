@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.queue import TaskRequest
-from bot.triggers import Ignored, TriggerPolicy, Wanted, decide
+from bot.queue import Reply, TaskRequest
+from bot.triggers import Ignored, Said, TriggerPolicy, Wanted, decide
 from bot.webhook import Delivery, Malformed, parse, sign, storable, verify, well_formed
 
 # The vector that GitHub publishes in "Validating webhook deliveries".
@@ -123,7 +123,7 @@ POLICY = TriggerPolicy(
 )
 
 
-def decided(payload: dict[str, Any], event: str = "issues") -> Wanted | Ignored:
+def decided(payload: dict[str, Any], event: str = "issues") -> Wanted | Said | Ignored:
     delivery = parse(event, GUID, json.dumps(payload).encode())
     assert isinstance(delivery, Delivery)
     return decide(delivery, POLICY)
@@ -197,6 +197,68 @@ def test_ignored(changes: dict[str, Any], reason: str) -> None:
     assert reason in found.reason
 
 
+def commented(**changes: Any) -> dict[str, Any]:
+    """An ``issue_comment.created`` payload, changed as ``labelled`` is."""
+    payload = labelled(action="created", label=...)
+    payload["comment"] = {"id": 11, "body": "It is 0.", "user": {"login": "bob", "type": "User"}}
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        place = payload
+        for parent in parents:
+            place = place[parent]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    return payload
+
+
+def test_a_persons_comment_may_be_an_answer() -> None:
+    found = decided(commented(comment__body="a\x00b"), "issue_comment")
+    assert found == Said(
+        reply=Reply(
+            delivery=GUID,
+            installation=6,
+            repository_id=5,
+            issue=7,
+            comment=11,
+            author="bob",
+            text="a\ufffdb",
+        )
+    )
+
+
+NO_ANSWERS = [
+    ({"action": "edited"}, "only created"),
+    ({"action": "deleted"}, "only created"),
+    ({"sender__login": "codeagent[bot]", "comment__user__login": "codeagent[bot]"}, "App itself"),
+    ({"sender": {"login": "codeagent[bot]", "type": "Bot"}, "comment__user": ...}, "somebody else's"),
+    ({"sender__type": "Bot"}, "only people"),
+    (
+        {
+            "sender": {"login": "friendly[bot]", "type": "Bot"},
+            "comment__user": {"login": "friendly[bot]", "type": "Bot"},
+        },
+        "only people",
+    ),
+    ({"comment__user__login": "ann"}, "somebody else's"),
+    ({"comment__user": None}, "somebody else's"),
+    ({"issue__state": "closed"}, "not open"),
+    ({"issue__pull_request": {"url": "x"}}, "pull request"),
+    ({"repository__full_name": "other/name"}, "list of allowed"),
+    ({"repository__archived": True}, "archived"),
+    ({"installation": ...}, "no repository, installation"),
+    ({"comment": ...}, "comment"),
+]
+
+
+@pytest.mark.parametrize(("changes", "reason"), NO_ANSWERS)
+def test_what_is_no_answer(changes: dict[str, Any], reason: str) -> None:
+    found = decided(commented(**changes), "issue_comment")
+    assert isinstance(found, Ignored)
+    assert reason in found.reason
+
+
 OTHERS = [
     ("ping", {"zen": "x"}, "pong"),
     ("push", {}, "not used"),
@@ -205,7 +267,7 @@ OTHERS = [
     (
         "issue_comment",
         {"action": "created", "issue": {"number": 1, "title": "t"}, "comment": {"id": 2}},
-        "yet",
+        "no repository",
     ),
 ]
 
@@ -227,7 +289,7 @@ FIELDS = st.sampled_from(["action", "issue", "label", "repository", "installatio
 
 @given(st.sampled_from(["issues", "issue_comment", "installation", "push"]), st.dictionaries(FIELDS, JSON))
 def test_nothing_raises(event: str, payload: dict[str, Any]) -> None:
-    assert isinstance(decided(payload, event), Wanted | Ignored)
+    assert isinstance(decided(payload, event), Wanted | Said | Ignored)
 
 
 @given(st.text(), st.integers(0, 50))

@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.protocols import Journal, Progress
 from agent.types import (
+    Asking,
     Attempt,
     Baseline,
     FileChange,
@@ -21,6 +22,7 @@ from agent.types import (
     Outcome,
     Patch,
     Proof,
+    Question,
     Solved,
     Spend,
     StopReason,
@@ -65,6 +67,7 @@ REQUEST = TaskRequest(
 
 EMPTY: dict[str, Any] = {
     "permission": "write",
+    "roles": {},
     "head": BASE,
     "config": None,
     "comments": [],
@@ -113,9 +116,8 @@ class FakeForge:
             yield state
 
     def permission(self, login: str) -> str:
-        assert login == REQUEST.sender
         with self._call("permission") as state:
-            return str(state["permission"])
+            return str(state["roles"].get(login, state["permission"]))
 
     def issue(self, number: int) -> Issue:
         raise AssertionError("the issue's text comes from the delivery")
@@ -290,6 +292,13 @@ UNSOLVED = Unsolved(
     baseline=BASELINE,
     spend=SPEND,
 )
+ASKING = Asking(
+    question=Question(text="What is the mean of nothing?", input="mean([])", outputs=("0", "None")),
+    reproduction=(TEST,),
+    red=_report(Verdict.FAILED, "E ZeroDivisionError"),
+    baseline=BASELINE,
+    spend=SPEND,
+)
 UNRUNNABLE = Unrunnable(reason="No test ran.", advice=("Add tests.",), output="nothing\n")
 
 
@@ -302,6 +311,7 @@ class FakeRepair:
     errors: list[Exception] = field(default_factory=list)
     before_end: Callable[[], None] = lambda: None
     tasks: list[Task] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
 
     def __call__(
         self,
@@ -312,6 +322,7 @@ class FakeRepair:
         config: RepoConfig,
         progress: Progress,
         cancelled: Callable[[], bool],
+        answers: Callable[[Question], str | None],
     ) -> Outcome:
         self.tasks.append(task)
         assert (tree / "code.py").is_file()
@@ -333,6 +344,10 @@ class FakeRepair:
                 baseline=None,
                 spend=SPEND,
             )
+        if isinstance(self.outcome, Asking) and (said := answers(self.outcome.question)) is not None:
+            journal.effect("answer", {"question": 1}, lambda: {"text": said})
+            self.heard.append(said)
+            return SOLVED
         return self.outcome
 
     def _run(self, cancelled: Callable[[], bool]) -> dict[str, Any]:
