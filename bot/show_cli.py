@@ -37,6 +37,9 @@ def show(
         html.write_text(tree_page(seen), encoding="utf-8", errors="backslashreplace")
     if mermaid is not None:
         mermaid.write_text(mermaid_tree(seen), encoding="utf-8", errors="backslashreplace")
+    for written in (html, mermaid):
+        if written is not None:
+            sys.stdout.write(f"{written}\n")
     if as_json:
         sys.stdout.write(run_json(seen) + "\n")
     elif html is None and mermaid is None:

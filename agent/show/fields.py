@@ -71,4 +71,10 @@ def named_texts_of(value: Body, name: str, most: int = MOST, limit: int = 300) -
 
 
 def shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} characters more)"
+    """Cut between words: half a secret would no longer be seen to be one when it is redacted later."""
+    if len(text) <= limit:
+        return text
+    kept = text[:limit]
+    while kept and not kept[-1].isspace():
+        kept = kept[: -len(kept.split()[-1])] if kept.split() else ""
+    return f"{kept}… ({len(text) - len(kept)} characters more)"

@@ -8,6 +8,7 @@ from agent.show.fields import Body, bodies_of, body_of, count_of, text_of, texts
 from agent.show.model import StepView, TestView
 
 BINARY = "(not text)"
+EDITS = frozenset({"EditLines", "RewriteSymbol", "ReplacePassage", "WriteFile"})
 
 
 def step_view(body: Body) -> StepView:
@@ -26,8 +27,7 @@ def tests_of(plan: Sequence[Body]) -> tuple[TestView, ...]:
 
 def edits(plan: Sequence[Body]) -> bool:
     """Whether a plan changes code."""
-    kinds = {body_of(step, "operation").get("is") for step in plan}
-    return bool(kinds & {"EditLines", "RewriteSymbol", "ReplacePassage", "WriteFile"})
+    return any(text_of(body_of(step, "operation"), "is", 40) in EDITS for step in plan)
 
 
 def _test(body: Body) -> TestView:

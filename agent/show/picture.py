@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from agent.show.model import NodeView, RunView
 
@@ -34,17 +35,18 @@ class Picture:
 
 
 def picture(run: RunView, limit: int) -> Picture:
-    """At most ``limit`` states (at least one): the shown path from its root on, then the best of its
-    siblings."""
+    """At most ``limit`` states (at least one): the shown path from its root on, then the best that lie next
+    to it, then the first ones of the rest."""
     path = run.shown_path[:limit]
     drawn = set(path) | {0}
     if len(run.nodes) <= limit:
         drawn = set(run.nodes)
     else:
-        for node in _next_to(run, path):
+        for node in chain(_next_to(run, path), run.nodes):
             if len(drawn) >= limit:
                 break
-            drawn.add(node)
+            if run.nodes[node].parent in drawn:
+                drawn.add(node)
     return Picture(
         nodes=tuple(node for node in run.nodes.values() if node.id in drawn),
         rest=dict(_rests(run, drawn)),

@@ -10,10 +10,12 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template, pass_context
+from jinja2.runtime import Context
 
 from agent.show.model import NodeView, RunView, StepView
 from agent.show.picture import Picture, picture
@@ -64,16 +66,12 @@ class Drawing:
 def tree_page(run: RunView, redact: Callable[[str], str] | None = None) -> str:
     """The whole page. ``redact`` takes out secrets that are known; those that look like one always go."""
     redact = redact or Redactor()
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["clean"] = lambda text: visible(redact(text))
-    environment.filters["line"] = lambda text: one_line(redact(text), LINE)
-    environment.filters["told"] = told
-    environment.filters["diff"] = _diff
     style = _resource("tree_page.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     told_in_full = picture(run, NODES)
-    return environment.from_string(_resource("tree_page.html")).render(
+    return _template().render(
         run=run,
+        redact=redact,
         status=status(run),
         totals=totals(run),
         style=style,
@@ -83,6 +81,23 @@ def tree_page(run: RunView, redact: Callable[[str], str] | None = None) -> str:
         path=frozenset(run.shown_path),
         left_out=len(run.nodes) - len(told_in_full.nodes),
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {"clean": _clean, "line": _line, "told": told, "diff": _diff}
+    return environment.from_string(_resource("tree_page.html"))
+
+
+@pass_context
+def _clean(context: Context, text: str) -> str:
+    return visible(context["redact"](text))
+
+
+@pass_context
+def _line(context: Context, text: str) -> str:
+    return one_line(context["redact"](text), LINE)
 
 
 def _resource(name: str) -> str:
