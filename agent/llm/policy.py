@@ -30,7 +30,8 @@ NARROW = 6_000  # when the first question got no answer: the prompt may have bee
 SUMMARY = 300
 STABLE = 80_000
 MOST_PROPOSALS = 50  # of one answer that are looked at
-TURNS_CHANGED = 2  # turns at a state whose code is changed; the search goes depth first, and must come back
+TURNS = 8  # at one state: the search goes depth first, and must come back
+TURNS_CHANGED = 2  # at one whose code is changed
 WIDENING = ("function", "file", "repository")
 ORIGIN = "model"
 
@@ -53,8 +54,9 @@ class ModelPolicy:
         if not skills:
             return NoActions("no skill that is switched on can do anything at this state")
         turn = turns(view, k)
-        if view.state.patch.changes and turn >= TURNS_CHANGED:
-            return NoActions(f"the model had its {TURNS_CHANGED} turns at this state")
+        most = TURNS_CHANGED if view.state.patch.changes else TURNS
+        if turn >= most:
+            return NoActions(f"the model had its {most} turns at this state")
         level = self.levels[min(turn, len(self.levels) - 1)]
         answer = self._ask(view, k, skills, level)
         offered = list(candidates(view, level)) if Skill.DEBUGGER in skills else []

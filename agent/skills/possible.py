@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from threading import Lock
 
 from agent.builtin.decision import ENOUGH_TESTS
 from agent.localize.combine import locate
 from agent.localize.files import CodeBase
 from agent.method import Method
-from agent.protocols import View
+from agent.protocols import Context, View
 from agent.skills.shared import Failure, Situation
 from agent.skills.test_designer import edits
-from agent.types import Effect, Location, Results, Skill, Transition
+from agent.types import Effect, Location, Results, Skill, State, Transition
 from sandbox.suites.types import CaseResult
 
 MOST_FAILURES = 5
@@ -126,9 +129,35 @@ def suspects(view: View) -> tuple[Location, ...]:
     found = [place for note in view.notes for place in note.suspects]
     found += state.outline.targets if state.outline is not None else ()
     if not found:
-        found += locate(view.context, state, limit=MOST_TARGETS)
+        found += _localised(view)
     if not found:  # nothing points anywhere: the first files are better than none
         files = CodeBase(view.context.source, state).paths[:FIRST_FILES]
         found += [Location(path=path, line=1, reason="a file of the repository") for path in files]
     unique = {(place.path, place.line, place.symbol): place for place in reversed(found)}
     return tuple(reversed(list(unique.values())))[:MOST_TARGETS]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What localisation goes by. A context is the same for all states of a run: it is compared by
+    identity."""
+
+    context: Context = field(compare=False)
+    run: int
+    state: State
+    failing: tuple[str, ...]
+
+
+def _localised(view: View) -> tuple[Location, ...]:
+    """Asked for by each proposal of a state, and worked out once: it reads the whole repository."""
+    failed = tuple(case.id for case in failing(view.state.results))
+    with _ONE_AT_A_TIME:
+        return _located(_Question(view.context, id(view.context), view.state, failed))
+
+
+@lru_cache(maxsize=16)
+def _located(asked: _Question) -> tuple[Location, ...]:
+    return locate(asked.context, asked.state, limit=MOST_TARGETS)
+
+
+_ONE_AT_A_TIME = Lock()

@@ -7,7 +7,8 @@ import re
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from agent.builtin.reproduction.hygiene import objection
 from agent.builtin.reproduction.placement import place, slug
@@ -63,11 +64,26 @@ class Suitable:
 
 
 def style_of(context: Context, target: Location | None = None) -> Style:
-    index = SymbolIndex.of(context)
+    index, known = _read(_Run(context, id(context)))
     return Style(
         unittest=place(context, index, _symbol(index, target), "").unittest,
-        hypothesis=_has_hypothesis(context, trusted(index)),
+        hypothesis=_has_hypothesis(context, known),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A context, which never changes, compared by identity."""
+
+    context: Context = field(compare=False)
+    run: int
+
+
+@lru_cache(maxsize=4)
+def _read(of: _Run) -> tuple[SymbolIndex, frozenset[str]]:
+    """The symbols of base and the modules that tests may import: read once in a run, not for each design."""
+    index = SymbolIndex.of(of.context)
+    return index, trusted(index)
 
 
 def files_of(
@@ -79,8 +95,7 @@ def files_of(
     taken: AbstractSet[str],
 ) -> Suitable:
     """The cases that can be taken, in one file for each way of failing: a file has one sign."""
-    index = SymbolIndex.of(context)
-    known = trusted(index)
+    index, known = _read(_Run(context, id(context)))
     hypothesis = _has_hypothesis(context, known)
     symbol = _symbol(index, target)
     where = place(context, index, symbol, "")
@@ -211,7 +226,11 @@ def _symbol(index: SymbolIndex, target: Location | None) -> Symbol | None:
 
 
 def _has_hypothesis(context: Context, known: frozenset[str]) -> bool:
-    """Some file imports it, or a file of requirements names it."""
+    """As the environment says; where that is not known: some file imports it, or a file of requirements names
+    it."""
+    sure = context.packages.importable(HYPOTHESIS)
+    if sure is not None:
+        return sure
     if HYPOTHESIS in known:
         return True
     paths = [path for path in context.source.paths() if REQUIREMENTS.fullmatch(path)]

@@ -221,7 +221,7 @@ def test_one_failure_is_asked_again_with_less_code_and_two_end_the_run() -> None
 def test_each_turn_at_a_state_shows_more_of_the_code() -> None:
     """FixAgent's levels."""
     levels = []
-    for count in (0, 2, 7, 12, 40):
+    for count in (0, 2, 7, 12, 35):
         steps = tuple(tried(action(summary=f"Idea {n}")) for n in range(count))
         (found,), model = ask(actions(proposal(summary="new")), at=view(tried=steps))
         assert f"level {found.level}" in model.turns(Component.POLICY)[0]
@@ -229,10 +229,12 @@ def test_each_turn_at_a_state_shows_more_of_the_code() -> None:
     assert levels == ["function", "file", "repository", "repository", "repository"]
 
 
-def test_a_changed_state_has_two_turns() -> None:
-    steps = tuple(tried(action(summary=f"Idea {n}"), state=CHANGED) for n in range(6))
-    found = propose_with(ScriptedModel(), view(CHANGED, tried=steps), Method())
+@pytest.mark.parametrize(("state", "count"), [(CHANGED, 6), (OUTLINED, 36)])
+def test_a_state_has_so_many_turns(state: State, count: int) -> None:
+    steps = tuple(tried(action(summary=f"Idea {n}"), state=state) for n in range(count))
+    found = propose_with(ScriptedModel(), view(state, tried=steps), Method())
     assert isinstance(found, NoActions)
+    assert "had its" in found.remark
 
 
 NOTE = FeedbackNote(
