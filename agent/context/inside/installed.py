@@ -339,8 +339,12 @@ def described(name: str, path: str, distribution: str, tree: ast.Module | None) 
 def origins(tree: ast.Module, package: str) -> dict[str, str]:
     """Where a package takes the names from that it offers as its own."""
     found = {}
+    top = package.split(".")[0]
     for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.level:
+        if isinstance(node, ast.ImportFrom):
+            near = node.level or (node.module or "").split(".")[0] in (top, "_" + top)
+            if not near:
+                continue
             module = absolute("." * node.level + (node.module or ""), package)
             for alias in node.names:
                 if alias.name != "*" and not (alias.asname or alias.name).startswith("_"):
@@ -397,7 +401,9 @@ def survey(prefix: str, imports: list[str]) -> dict[str, object]:
         if budget.say(body):
             modules.append(body)
     cut = []
-    for top in sorted({name.split(".")[0] for name in imports} & set(tops)):
+    asked = {name.split(".")[0] for name in imports}
+    asked |= {"_" + top for top in asked if "_" + top in tops}  # where a package keeps its insides: _pytest
+    for top in sorted(asked & set(tops)):
         whole = True
         mine = []
         for name, path in modules_of(top, places):
