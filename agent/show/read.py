@@ -42,6 +42,7 @@ from agent.show.operations import edits, step_view, tests_of
 from agent.types import Effect
 
 JOURNAL = "journal.jsonl"
+PICO = 10**12
 NODES = 50_000  # more than any budget allows; what comes after is left out with a remark
 SPENT = (
     "iterations",
@@ -206,16 +207,21 @@ class _Reading:
             phase = self._phase(_phase_of(text_of(answer, "for", 60)))
             phase.runs += 1
             phase.seconds += number_of(body_of(answer, "completed"), "seconds") or 0.0
-        elif usage := _usage(answer):
-            self._model_call(text_of(request, "component", 60) or kind, answer, usage)
+        elif kind == "model":
+            self._model_call(text_of(request, "component", 60), answer)
         self.seconds = max(self.seconds, clock or 0.0)
 
-    def _model_call(self, component: str, answer: Body, usage: Body) -> None:
-        phase = self._phase(f"model: {component}")
-        phase.model_calls += 1
-        phase.tokens += count_of(usage, "prompt_tokens") + count_of(usage, "completion_tokens")
-        phase.money += number_of(usage, "money") or 0.0
-        phase.seconds += number_of(answer, "seconds") or 0.0
+    def _model_call(self, component: str, answer: Body) -> None:
+        """An ask as agent.llm.record writes it: with what was lost on the way, money in picodollars."""
+        phase, usage, lost = (
+            self._phase(f"model: {component}"),
+            body_of(answer, "usage"),
+            body_of(answer, "lost"),
+        )
+        phase.model_calls += count_of(answer, "calls")
+        phase.tokens += count_of(usage, "prompt") + count_of(usage, "completion") + count_of(lost, "tokens")
+        phase.money += (count_of(answer, "cost") + count_of(lost, "money")) / PICO
+        phase.seconds += count_of(answer, "milliseconds") / 1_000
 
     def _phase(self, name: str) -> _Phase:
         return self.phases.setdefault(name if len(self.phases) < 50 else "other", _Phase())
@@ -324,15 +330,6 @@ def _report(body: Body) -> ReportView:
         details=named_texts_of(body, "details", 20, 2_000),
         problem=text_of(body, "problem"),
     )
-
-
-def _usage(answer: Body) -> Body:
-    """Of a model's answer, wherever its record keeps it."""
-    for place in (answer, *(value for value in answer.values() if isinstance(value, Mapping))):
-        usage = body_of(place, "usage")
-        if "prompt_tokens" in usage or "completion_tokens" in usage:
-            return usage
-    return NOTHING
 
 
 def _phase_of(label: str) -> str:

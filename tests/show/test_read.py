@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.errors import JournalCorrupt
-from agent.journal import read_journal, record_at, scan_journal
+from agent.journal import FileJournal, read_journal, record_at, scan_journal
 from agent.show.mermaid import mermaid_tree
 from agent.show.read import journal_of, read_run
 from bot.render.tree_page import tree_page
@@ -76,6 +76,25 @@ def test_what_each_phase_has_spent(toy: Path) -> None:
     assert runs["search: reproduction"] == 2
     assert runs["proof"] >= 3
     assert sum(runs.values()) == run.spend["sandbox_runs"]
+
+
+def test_model_calls_are_counted_by_who_asked(tmp_path: Path) -> None:
+    """As agent.llm.record writes an ask: lost calls count with what they may have cost."""
+    path = tmp_path / "journal.jsonl"
+    ask = {
+        "is": "Record", "usage": {"is": "Count", "prompt": 900, "cached": 100, "completion": 50},
+        "cost": 2_000_000_000, "lost": {"is": "Cost", "tokens": 10, "money": 500_000_000}, "calls": 2,
+        "milliseconds": 1_500, "clock": 7.5,
+    }  # fmt: skip
+    with FileJournal(path, run="r", task={}) as journal:
+        for number, component in enumerate(("policy", "policy", "planner")):
+            journal.effect("model", {"component": component, "prompt": str(number)}, lambda: ask)
+    run = read_run(path)
+    policy, planner = run.phases
+    assert (policy.name, policy.model_calls, policy.tokens) == ("model: policy", 4, 1_920)
+    assert (policy.money, policy.seconds) == (0.005, 3.0)
+    assert (planner.name, planner.model_calls) == ("model: planner", 2)
+    assert run.seconds == 7.5
 
 
 def test_a_run_is_named_by_its_directory_or_its_journal(toy: Path) -> None:
