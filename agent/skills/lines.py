@@ -7,12 +7,14 @@ left as it is, does not apply, and that is an observation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from agent.types import EditLines
 
+NUMBERED = re.compile(r"^ *\d+\| ?")  # as agent.context numbers them
 Read = Callable[[str], bytes | None]
 
 
@@ -39,8 +41,21 @@ def fitted(edits: Sequence[LineEdit], read: Read) -> tuple[tuple[LineEdit, EditL
     return tuple(found)
 
 
+def unnumbered(text: str) -> str | None:
+    """A text whose lines were copied with their numbers, without them; None when they were not."""
+    lines = text.split("\n")
+    if not any(line.strip() for line in lines):
+        return None
+    if any(line.strip() and not NUMBERED.match(line) for line in lines):
+        return None
+    return "\n".join(NUMBERED.sub("", line, count=1) for line in lines)
+
+
 def _fitted(edit: LineEdit, content: bytes | None) -> EditLines:
     lines = _lines(content)
+    bare = unnumbered(edit.expected)
+    if bare is not None:
+        edit = replace(edit, expected=bare, replacement=unnumbered(edit.replacement) or edit.replacement)
     if lines is None:
         return _plain(edit)
     if edit.last == edit.first - 1 and not edit.expected.strip():

@@ -59,6 +59,12 @@ def edited(text: str, *edits: tuple[int, int, str, str]) -> str:
         ("a\r\nb\r\n", [(2, 2, "b", "X\nY")], "a\r\nX\r\nY\r\n"),
         ("a\nb", [(2, 2, "b", "X")], "a\nX"),  # a file without a last line end keeps none
         ("a  \nb\n", [(1, 1, "a", "X")], "X\nb\n"),  # trailing blanks are not shown
+        (
+            TEXT,
+            [(3, 3, "    3| c\n", "    3| X\n    4|   Y\n")],
+            "a\nb\nX\n  Y\nb\ne\n",
+        ),  # copied with numbers
+        (TEXT, [(3, 4, "    3| c\n    4| b", "X")], "a\nb\nX\ne\n"),
         (TEXT, [(0, 0, "zzz", "X")], "does not apply: f.py has 5 lines, not 0 to 0"),
         (TEXT, [(-3, -4, "", "X")], "does not apply: f.py has 5 lines, not -3 to -4"),
         (TEXT, [(10**20, 10**20, "", "X")], f"does not apply: f.py has 5 lines, not {10**20} to {10**20}"),
