@@ -159,6 +159,31 @@ def test_a_run_made_at_once_is_replayed_one_by_one(tmp_path: Path) -> None:
     assert again.performed == []
 
 
+class Killed(BaseException):
+    """The process is gone, in the middle of a call."""
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_killed_in_the_middle_of_a_round_it_goes_on_and_pays_nothing_twice(tmp_path: Path, at: int) -> None:
+    path = tmp_path / "journal"
+    calls = iter(range(1, 100))
+
+    def kill(_action: Action) -> None:
+        if next(calls) == at:
+            raise Killed
+
+    with FileJournal(path, run="r", task={}) as journal:
+        killed = Paying(children=TREE, solved=frozenset({"ba"}), journal=journal, during=kill)
+        with pytest.raises(Killed):
+            killed.solve(thinkers=4)
+    with FileJournal(path, run="r", task={}) as journal:
+        resumed = Paying(children=TREE, solved=frozenset({"ba"}), journal=journal)
+        ended = outcome(resumed.solve(thinkers=4))
+    whole = Paying(children=TREE, solved=frozenset({"ba"}))
+    assert ended == outcome(whole.solve())
+    assert sorted(killed.performed + resumed.performed) == sorted(whole.performed)
+
+
 # --- Eager plans (U14) and planning anew (U13) --------------------------------------------------------------
 
 
