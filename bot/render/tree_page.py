@@ -79,6 +79,7 @@ def tree_page(run: RunView, redact: Callable[[str], str] | None = None) -> str:
         drawing=_drawing(run),
         nodes=_depth_first(told_in_full),
         path=frozenset(run.shown_path),
+        last=run.shown_path[-1] if run.shown_path else 0,
         left_out=len(run.nodes) - len(told_in_full.nodes),
     )
 
@@ -164,7 +165,8 @@ def _columns(nodes: list[NodeView]) -> dict[int, float]:
 def _mark(node: NodeView, x: int, y: int, *, path: bool) -> Mark:
     results, step = node.results, node.arrived
     failing = results is not None and (results.generated.failures > 0 or bool(results.regressions))
-    kind = "state" if results is None else "bad" if failing else "good"
+    measured = results is not None and results.generated.passed + results.generated.failures > 0
+    kind = "bad" if failing else "good" if measured else "state"
     return Mark(
         id=node.id,
         x=x,
