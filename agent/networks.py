@@ -12,6 +12,7 @@ from agent.builtin.feedback import BuiltinFeedback
 from agent.builtin.planner import BuiltinPlanner
 from agent.builtin.policy import BuiltinPolicy
 from agent.context import pack
+from agent.context.flaws import flaws
 from agent.errors import ModelUnusable
 from agent.escalation import (
     LEVELS,
@@ -63,7 +64,7 @@ class MakeNetworks(Protocol):
 
 def packs() -> Packs:
     """What a model is shown of the repository."""
-    return Packs(stable=pack.stable, window=pack.window, flaws=lambda _view, _plan: ())
+    return Packs(stable=pack.stable, window=pack.window, flaws=flaws)
 
 
 def networks(method: Method, model: Model | None, packs: Packs) -> Networks:
