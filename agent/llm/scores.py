@@ -25,14 +25,16 @@ def scores(
 ) -> tuple[tuple[float, ...], str]:
     """The score of each item of the list ``key`` in an answer, and where the scores come from.
 
-    All from log-probabilities, or all from stated confidence: within one list they are compared.
+    All from log-probabilities, or all from stated confidence: within one list they are compared. Confidences
+    that are all between 0 and 1 are taken for shares: some models answer so, whatever they are asked.
     """
     spans = item_spans(text, key)
     if len(spans) == len(confidences):
         means = [span_mean(text, tokens, span) for span in spans]
         if means and all(mean is not None for mean in means):
             return tuple(mean for mean in means if mean is not None), LOG_PROBABILITY
-    return tuple(stated(confidence) for confidence in confidences), STATED
+    share = any(0.0 < one < 1.0 for one in confidences) and all(one <= 1.0 for one in confidences)
+    return tuple(stated(one * 100.0 if share else one) for one in confidences), STATED
 
 
 def stated(confidence: float) -> float:

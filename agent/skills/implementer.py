@@ -10,6 +10,7 @@ from pydantic import WithJsonSchema
 from agent.llm.prompts import joined, line, system
 from agent.llm.replies import Form
 from agent.skills import sections
+from agent.skills.lines import unnumbered
 from agent.skills.shared import Files, Made, Situation, Unusable, encodable, prose, step
 from agent.types import Edit, Outline, ReplacePassage, RewriteSymbol, Step, WriteFile
 
@@ -86,7 +87,9 @@ def _operation(edit: CodeEdit, files: Files) -> Edit | Unusable:
         case "rewrite":
             return Unusable(reason=f"the rewrite of {where} lacks a symbol or its source")
         case "replace" if edit.passage:
-            return ReplacePassage(path=edit.path, passage=edit.passage, replacement=edit.text)
+            passage = unnumbered(edit.passage)
+            new = edit.text if passage is None else unnumbered(edit.text) or edit.text
+            return ReplacePassage(path=edit.path, passage=passage or edit.passage, replacement=new)
         case "replace":
             return Unusable(reason=f"the replacement in {where} lacks the passage to replace")
         case "new file" if files.read(edit.path) is None:

@@ -71,6 +71,15 @@ def test_else_the_stated_confidence_of_all(tokens: list[Token]) -> None:
     assert values == (round(math.log(0.5), 6), 0.0)
 
 
+@pytest.mark.parametrize(
+    ("confidences", "per_cent"),
+    [([0.5, 1.0], [50, 100]), ([0.5, 2.0], [0.5, 2.0]), ([1, 1], [1, 1]), ([0.25, 0], [25, 0.1])],
+)
+def test_shares_are_understood(confidences: list[float], per_cent: list[float]) -> None:
+    values, _ = scores(TEXT, [], "actions", confidences)
+    assert values == tuple(round(math.log(one / 100), 6) for one in per_cent)
+
+
 def test_a_reasoning_prefix_in_the_tokens_does_not_shift_them() -> None:
     tokens = [Token(text="<think>", logprob=-7.0), *tokens_of(TEXT, 1, -0.5)]
     assert scores(TEXT, tokens, "actions", [1, 1]) == ((-0.5, -0.5), LOG_PROBABILITY)

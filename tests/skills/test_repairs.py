@@ -105,6 +105,13 @@ def test_several_files_at_once() -> None:
     assert made.expectation == "All pass."
 
 
+def test_a_passage_copied_with_line_numbers_loses_them() -> None:
+    made = code(REPLACE | {"passage": "    2|     if side == 0:", "text": "    2|     if side <= 0:"})
+    assert isinstance(made, Made)
+    expected = ReplacePassage(path="calc.py", passage="    if side == 0:", replacement="    if side <= 0:")
+    assert made.steps[0].operation == expected
+
+
 @pytest.mark.parametrize(
     ("edits", "reason"),
     [
