@@ -16,8 +16,8 @@ from agent.method import Driver, Method
 from agent.networks import MakeNetworks
 from agent.protocols import Progress
 from agent.run import Services, open_journal, repair, silent
-from agent.types import Budget, Outcome, StopReason, Task, Unrunnable
-from bot.bench.judge import Judgement, judge, made_tests, rounds, submission
+from agent.types import Budget, Outcome, Solved, StopReason, Task, Unrunnable
+from bot.bench.judge import Judgement, Patience, judge, made_tests, rounds, submission
 from bot.bench.problems import Benchmark, Problem
 from bot.bench.rows import JOURNAL, ROW, Label, Row, Setup, read_row, write_row
 from bot.bench.workplace import Place, lay_out
@@ -53,6 +53,7 @@ class Harness:
     environment: Environment
     out: Path
     workers: int = 1
+    patience: Patience = field(default_factory=Patience)
     limits: Limits = field(default_factory=lambda: Limits(seconds=60))
 
     def measure(
@@ -114,7 +115,8 @@ class Harness:
             # Not before now: nothing of the key has been in this process while the search ran (A2).
             key = self.benchmark.key(self.data, self.setup.language, cell.problem.id)
             made = made_tests(place / JOURNAL)
-            return _to_row(cell, outcome, judge(bench, cell.problem, key, outcome, made), place)
+            judged = judge(bench, cell.problem, key, outcome, made, self.patience)
+            return _to_row(cell, outcome, judged, place)
 
     def _networks(self, services: Services) -> MakeNetworks:
         """Without a model the pipeline, too, asks the built-in networks."""
@@ -167,6 +169,7 @@ def _run(cell: Cell, bench: Place, services: Services, budget: Budget, place: Pa
 def _to_row(cell: Cell, outcome: Outcome, judged: Judgement, place: Path) -> Row:
     spend = outcome.spend
     submitted, _patch = submission(outcome)
+    mutants = outcome.proof.mutants if isinstance(outcome, Solved) else ()
     return Row(
         problem=cell.problem.id,
         run=cell.run,
@@ -189,6 +192,8 @@ def _to_row(cell: Cell, outcome: Outcome, judged: Judgement, place: Path) -> Row
         valid=judged.valid,
         gating=judged.gating,
         gating_valid=judged.gating_valid,
+        mutants=len(mutants),
+        killed=sum(mutant.killed for mutant in mutants),
         rounds=rounds(place / JOURNAL),
         remark=judged.remark,
     )

@@ -23,8 +23,6 @@ from sandbox.suites.pytest_suite import PytestSuite
 from sandbox.suites.table import NoSuite
 from sandbox.suites.types import SuiteReport
 
-CASE_SECONDS = 10.0  # of one hidden case: a submission that loops for ever loses that case, not the others
-RUN_SECONDS = 300.0
 MOST_TESTS = 40  # files of made tests that are checked for validity
 STEERS = frozenset(
     {
@@ -38,6 +36,15 @@ STEERS = frozenset(
     }
 )
 """Files that decide how tests are run: no part of a solution, so not taken from a branch that no gate saw."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """A submission that loops for ever loses that case, not the others. ``case_seconds`` bounds a case where
+    Python can be interrupted; ``run_seconds`` a run where it cannot: the cases behind it run alone then."""
+
+    case_seconds: float = 10.0
+    run_seconds: float = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +78,14 @@ def gating_tests(outcome: Outcome) -> tuple[TestFile, ...]:
     return ()
 
 
-def judge(place: Place, problem: Problem, key: Key, outcome: Outcome, made: Sequence[TestFile]) -> Judgement:
+def judge(
+    place: Place,
+    problem: Problem,
+    key: Key,
+    outcome: Outcome,
+    made: Sequence[TestFile],
+    patience: Patience,
+) -> Judgement:
     """Run the hidden tests on what was submitted, and the made tests on the reference (A9), in a sandbox
     that the search has not used. Without a submission nothing is run: it passes nothing."""
     submitted, patch = submission(outcome)
@@ -80,11 +94,10 @@ def judge(place: Place, problem: Problem, key: Key, outcome: Outcome, made: Sequ
         raise TypeError(suite.reason)  # a row of LANGUAGES always has one
     passed, remark, exact = 0, "", None if key.reference is None else False
     with place.open(place.environment) as sandbox:
-        trial = _Trial(sandbox=sandbox, suite=suite)
+        trial = _Trial(sandbox=sandbox, suite=_hurried(suite, patience), patience=patience)
         if submitted is not Submitted.NOTHING:
-            report = trial.hidden(_solution(patch), key)
-            passed = len(report.passing & set(key.hidden.cases))
-            remark = report.problem
+            passing, remark = trial.hidden(_solution(patch), key)
+            passed = len(passing)
             exact = None if key.reference is None else _exact(problem, patch, key.reference)
         tests, valid = trial.validity(problem, key, made)
         gating, gating_valid = trial.validity(problem, key, gating_tests(outcome))
@@ -104,10 +117,19 @@ def judge(place: Place, problem: Problem, key: Key, outcome: Outcome, made: Sequ
 class _Trial:
     sandbox: Sandbox
     suite: Runner
+    patience: Patience
 
-    def hidden(self, solution: Overlay, key: Key) -> SuiteReport:
+    def hidden(self, solution: Overlay, key: Key) -> tuple[frozenset[str], str]:
+        """The hidden cases that pass, and what was wrong with the run."""
         hidden = {path: content.encode() for path, content in key.hidden.files}
-        return self._run({**solution, **hidden}, tuple(hidden))
+        overlay = {**solution, **hidden}
+        whole = self._run(overlay, tuple(hidden))
+        passing, told = whole.passing, whole.by_id.keys()
+        if told & set(key.hidden.cases):  # else the submission cannot even be loaded
+            for case in key.hidden.cases:
+                if case not in told:
+                    passing |= self._run(overlay, (case,)).passing
+        return passing & set(key.hidden.cases), whole.problem
 
     def validity(self, problem: Problem, key: Key, tests: Sequence[TestFile]) -> tuple[int, int]:
         """(cases, cases that pass on the reference); a file without any case is one that does not."""
@@ -126,14 +148,18 @@ class _Trial:
         return cases, valid
 
     def _run(self, overlay: Overlay, select: tuple[str, ...]) -> SuiteReport:
-        suite = self.suite
-        match suite:
-            case PytestSuite():
-                suite = replace(suite, case_seconds=CASE_SECONDS)
-            case NodeSuite():
-                suite = replace(suite, file_seconds=CASE_SECONDS)  # each hidden case is a file there
-        command = suite.command(select, limits=Limits(seconds=RUN_SECONDS))
-        return suite.report(self.sandbox.run(command, {**suite.overlay, **overlay}))
+        limits = Limits(seconds=self.patience.run_seconds)
+        command = self.suite.command(select, limits=limits)
+        return self.suite.report(self.sandbox.run(command, {**self.suite.overlay, **overlay}))
+
+
+def _hurried(suite: Runner, patience: Patience) -> Runner:
+    match suite:
+        case PytestSuite():
+            return replace(suite, case_seconds=patience.case_seconds)
+        case NodeSuite():
+            return replace(suite, file_seconds=patience.case_seconds)  # each hidden case is a file there
+    return suite
 
 
 def _batches(tests: Sequence[tuple[str, str]]) -> list[list[tuple[str, str]]]:

@@ -16,7 +16,8 @@ DEFINITIONS = (
     "pass@1: the share of problems of which every hidden test case passes on the one submission.",
     EXACT_MATCH,
     "Valid tests: of the cases of all tests that the run made and measured, the share that passes on the "
-    "reference solution; in brackets, of those that gated what was submitted.",
+    "reference solution; in brackets, of those that gated what was submitted. Killed: of the mutants of what "
+    "was proven, the share that its tests notice.",
     "±: standard deviation over the runs (n - 1). Money, tokens, seconds and iterations are means per "
     "problem and run; seconds are those of the search, as its journal counts them.",
 )
@@ -67,6 +68,8 @@ class Summary:
     valid: float | None
     gating: int
     gating_valid: float | None
+    mutants: int
+    killed: float | None
     money: float
     tokens: float
     model_calls: float
@@ -101,6 +104,8 @@ def summarize(source: Source) -> Summary:
         valid=_share((row.valid, row.tests) for row in rows),
         gating=sum(row.gating for row in rows),
         gating_valid=_share((row.gating_valid, row.gating) for row in rows),
+        mutants=sum(row.mutants for row in rows),
+        killed=_share((row.killed, row.mutants) for row in rows),
         money=_mean(row.money for row in rows),
         tokens=_mean(row.tokens for row in rows),
         model_calls=_mean(row.model_calls for row in rows),

@@ -15,8 +15,8 @@ from bot.errors import ConfigError
 ROUNDS = 10  # iterations that are shown
 FILES = ("report.md", "report.json", "scores.svg", "cost.svg")
 HEAD = (
-    "what", "problems × runs", "PassRatio", "pass@1", "ExactMatch", "valid tests", "$", "tokens", "seconds",
-    "iterations", "ended by",
+    "what", "problems × runs", "PassRatio", "pass@1", "ExactMatch", "valid tests", "killed", "$", "tokens",
+    "seconds", "iterations", "ended by",
 )  # fmt: skip
 
 
@@ -88,6 +88,7 @@ def _cells(summary: Summary) -> tuple[str, ...]:
         _percent(summary.pass_at_1),
         "no reference" if summary.exact_match is None else _percent(summary.exact_match),
         _validity(summary),
+        "none" if summary.killed is None else f"{100 * summary.killed:.1f}% of {summary.mutants}",
         f"{summary.money:.4f}",
         f"{summary.tokens:.0f}",
         f"{summary.seconds:.1f}",

@@ -73,7 +73,8 @@ class Row:
     """One run on one problem. ``passed`` of ``total`` hidden cases; ``exact`` None: no reference.
 
     ``tests`` are the cases of all tests that the Test Designer made and that were measured, ``valid`` those
-    that pass on the reference (A9); the same of those that gated what was submitted.
+    that pass on the reference (A9); the same of those that gated what was submitted. ``mutants`` of what was
+    proven were run against its tests, which noticed ``killed`` of them (B8).
     """
 
     problem: str
@@ -97,6 +98,8 @@ class Row:
     valid: int = 0
     gating: int = 0
     gating_valid: int = 0
+    mutants: int = 0
+    killed: int = 0
     rounds: tuple[Round, ...] = ()
     remark: str = ""
 

@@ -15,7 +15,7 @@ from agent.run import silent
 from agent.types import Budget, FileChange, Patch, Spend, StopReason, Unsolved
 from bot.bench import humaneval
 from bot.bench.harness import Harness, forget
-from bot.bench.judge import judge
+from bot.bench.judge import Patience, judge
 from bot.bench.problems import Key
 from bot.bench.rows import JOURNAL, ROW, Label, Row, Submitted, settle
 from bot.bench.workplace import Place, lay_out
@@ -155,7 +155,7 @@ def test_a_branch_that_no_gate_saw_cannot_steer_how_it_is_judged(tmp_path: Path)
         spend=Spend(),
         best=Patch.of(FileChange(path=path, content=b"x = 1\n") for path in names),
     )
-    judged = judge(place, problem, humaneval.key(data, "python", "Own/0"), outcome, ())
+    judged = judge(place, problem, humaneval.key(data, "python", "Own/0"), outcome, (), Patience())
     assert (judged.passed, judged.total) == (0, 4)
     ours = {path for path in given[-1] if not path.startswith(".codeagent/")}
     assert ours == {"solution.py", "helper.py", "tests/test_hidden.py"}

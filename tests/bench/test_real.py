@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from agent.protocols import View
 from agent.run import silent
 from agent.types import Action, ReplacePassage, Skill, TestFile
 from bot.bench import humaneval, multipl_e
+from bot.bench.judge import Patience
 from bot.bench.problems import Problem
 from bot.bench.rows import JOURNAL, Row
 from bot.bench.workplace import prepare
@@ -24,7 +26,6 @@ from tests.agent.offline import make_environment
 from tests.bench.support import (
     CANARY,
     CLAMP,
-    TESTS,
     Programmer,
     Recording,
     adds,
@@ -34,9 +35,24 @@ from tests.bench.support import (
 )
 from tests.bench.test_problems import JS, write
 
-pytestmark = pytest.mark.bubblewrap
+pytestmark = [pytest.mark.bubblewrap, pytest.mark.slow]
 
-LOOPS = "def clamp(x, low, high):\n    while x > 4:\n        pass\n    return max(low, min(x, high))\n"
+LOOPS = """def clamp(x, low, high):
+    def for_ever():
+        while True:
+            pass
+
+    def deaf():  # C code: no signal handler runs, so only the limit of the whole run ends it
+        return sum(iter(int, 1))
+
+    return max(low, min(x, high, {1000: for_ever, 2000: deaf}.get(x, int)() + high))
+"""
+HIDDEN = """def check(candidate):
+    assert candidate(5, 0, 3) == 3, "CANARY-5f3a"
+    assert candidate(1000, 0, 3) == 3
+    assert candidate(2000, 0, 3) == 3
+    assert candidate(-5, 0, 3) == 0
+"""
 JS_TEST = """const test = require('node:test');
 const assert = require('node:assert');
 const { clamp } = require('../solution.js');
@@ -49,22 +65,24 @@ test('high is cut', () => { assert.equal(clamp(9, 3), 3); });
 def test_a_python_problem_from_its_text_to_its_row(tmp_path: Path) -> None:
     """A2, A6: the canary is in no tree, overlay, command or journal before the outcome is there."""
     environment = make_environment(tmp_path / "env")
-    data = write_humaneval(tmp_path / "data.jsonl", [CLAMP])
+    data = write_humaneval(tmp_path / "data.jsonl", [CLAMP | {"test": HIDDEN}])
     given: list[tuple[str, Overlay]] = []
     sandboxes = Recording(BubblewrapSandboxes(), lambda command, overlay: given.append((command, overlay)))
     bench = harness(
         tmp_path / "out",
         data,
         sandboxes,
-        lambda: Programmer(sources={"clamp": (LOOPS,)}, tests={"clamp": (TESTS["clamp"].replace("5", "4"),)}),
+        lambda: Programmer(sources={"clamp": (LOOPS,)}),
         environment=Environment(directory=environment, key="offline", tools=("pytest", "coverage")),
     )
+    bench = replace(bench, patience=Patience(case_seconds=1, run_seconds=5))
     (row,) = bench.measure(humaneval.problems(data, "python"), 1, null_hypothesis=False, progress=silent)
     assert (row.stop, row.submitted) == ("solved", "proven")
-    assert (row.passed, row.total) == (3, 4)  # it loops for ever for 5: that case alone is lost
+    assert (row.passed, row.total) == (2, 4)  # those that loop for ever lose no other
+    assert row.mutants >= row.killed > 0
     assert (row.tests, row.valid) == (2, 2)
     hidden = [number for number, (command, overlay) in enumerate(given) if CANARY in f"{command}{overlay}"]
-    assert len(hidden) == 1
+    assert len(hidden) == 2  # the whole, and the case behind the deaf one
     runs = sum(
         r.get("effect") == "run" for r in read_journal(next((tmp_path / "out").rglob(JOURNAL))).records
     )
