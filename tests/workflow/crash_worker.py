@@ -63,9 +63,11 @@ def deadly(killer: Killer, performed: Path) -> type[FileJournal]:
 
 
 def fake(order: dict[str, Any]) -> Ports:
-    from tests.workflow.fakes import World, ports
+    from tests.workflow.fakes import ASKING, SOLVED, FakeRepair, World, ports
 
-    return ports(Path(order["data"]), World(Path(order["world"])))
+    world = World(Path(order["world"]))
+    outcome = ASKING if order.get("asks") else SOLVED
+    return ports(Path(order["data"]), world, repair=FakeRepair(world, outcome))
 
 
 def service(_order: dict[str, Any]) -> Ports:

@@ -13,14 +13,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.journal import read_journal
-from bot.queue import TaskRequest, request_to_json
+from bot.queue import Reply, TaskRequest, request_to_json
 from bot.workflow import JOURNAL, STEPS
 from tests.double.fixtures import github  # noqa: F401 - a fixture
 from tests.double.server import GitHubDouble
@@ -148,6 +148,25 @@ def test_killed_after_every_effect(fakes: tuple[Crashes, Check]) -> None:
     starts = until_done(*fakes, after_every_effect())
     # Two headers, the effects, and the start that came through.
     assert starts == 2 + len(fakes[0].recorded()) + 1
+
+
+def test_an_answered_run_killed_after_every_effect(fakes: tuple[Crashes, Check]) -> None:
+    crashes, check = fakes
+    crashes.order["asks"] = True
+    asked = crashes.run("never", 0)
+    assert asked is not None
+    assert asked["ending"] == "asking"
+    reply = Reply(
+        delivery="00000000-dddd-eeee-ffff-000000000001",
+        installation=REQUEST.installation,
+        repository_id=REQUEST.repository_id,
+        issue=REQUEST.issue,
+        comment=11,
+        author="carol",
+        text="0",
+    )
+    crashes.order["request"] = request_to_json(replace(REQUEST, run=JOB, reply=reply))
+    until_done(crashes, check, after_every_effect())
 
 
 def test_killed_before_every_record(fakes: tuple[Crashes, Check]) -> None:
