@@ -47,6 +47,7 @@ class Method:
     decision: bool = True
     clarify: bool = True
     eager_plans: bool = False  # all K plans before the first decision (U14)
+    abreast: int = 0  # proposals of a state taken up at once; 0: all K, 1: the paper to the letter (C10)
     replan: bool = False  # a plan that is not used is made anew once, knowing why (U13)
     patience: int = 60  # built-in proposals at one state before the model is asked (ESCALATE)
     skills: tuple[str, ...] = field(

@@ -243,6 +243,7 @@ class _Run:
             selector=chooser,
             eager_plans=self.settings.method.eager_plans,
             replan=self.settings.method.replan,
+            abreast=self.settings.method.abreast,
         )
 
     def _around(

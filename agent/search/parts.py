@@ -26,7 +26,8 @@ class Parts:
     first.
 
     ``eager_plans``: all plans of a visit before the first decision (U14). ``replan``: a plan that is not used
-    is made anew once, knowing why (U13).
+    is made anew once, knowing why (U13). ``abreast``: how many of a state's proposals are taken up at once,
+    the others when the search comes back; 0: all K. With one, a visit executes one action (C10).
     """
 
     policy: Policy
@@ -38,6 +39,7 @@ class Parts:
     selector: Selector
     eager_plans: bool = False
     replan: bool = False
+    abreast: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ def solve(context: Context, root: State, parts: Parts, budget: Budget, around: S
             tree.context = around.informed(context)
             view = tree.visit(node)
             around.tick(tree.visits)
-            actions = _proposals(tree, node, view, parts, around)
+            actions = _taken_up(tree, node, view, parts, around)
             if not actions:
                 tree.close(node)
                 continue
@@ -68,16 +68,20 @@ def top_k(proposals: Iterable[Action], k: int, proposed: frozenset[str] = frozen
     return tuple(sorted(new.values(), key=lambda action: (-action.score, action.id))[:k])
 
 
-def _proposals(tree: Tree, node: Node, view: View, parts: Parts, around: Surroundings) -> tuple[Action, ...]:
-    """The K actions of this visit (C2); with them an iteration begins (U16)."""
-    k = min(parts.strategy.width or tree.budget.actions_per_state, tree.budget.actions_per_state)
-    answer = parts.policy.propose(view, k)
-    actions = top_k(answer, k, node.proposed)
-    remark = answer.remark if isinstance(answer, NoActions) else ""
-    around.journal.note("visit", record.visit(tree.visits, node, actions, remark))
-    if actions:
-        tree.propose(node, actions)
-    return actions
+def _taken_up(tree: Tree, node: Node, view: View, parts: Parts, around: Surroundings) -> tuple[Action, ...]:
+    """The actions of this visit: the policy's K (C2), or what is left of them. With them an iteration begins
+    (U16)."""
+    actions, remark = node.pending, ""
+    if not actions:
+        k = min(parts.strategy.width or tree.budget.actions_per_state, tree.budget.actions_per_state)
+        answer = parts.policy.propose(view, k)
+        actions = top_k(answer, k, node.proposed)
+        remark = answer.remark if isinstance(answer, NoActions) else ""
+    taken = actions[: parts.abreast or len(actions)]
+    around.journal.note("visit", record.visit(tree.visits, node, taken, remark))
+    if taken:
+        tree.propose(node, taken, actions[len(taken) :])
+    return taken
 
 
 def _execute(

@@ -30,7 +30,10 @@ class Node:
     notes: tuple[FeedbackNote, ...] = ()
     proposed: frozenset[str] = frozenset()
     visits: int = 0
-    promise: float = 0.0  # the lowest score proposed so far: what is still to come scores no higher
+    pending: tuple[Action, ...] = ()  # proposed and not yet taken up, best first
+    promise: float = (
+        0.0  # the score of the first pending one, else the lowest so far: the rest scores no higher
+    )
     closed: bool = False
     refused: str = ""  # why the gates refused it, though its tests pass
     children: list[Node] = field(default_factory=list)
@@ -149,11 +152,13 @@ class Tree:
         node.visits += 1
         return self.view(node)
 
-    def propose(self, node: Node, actions: Sequence[Action]) -> None:
-        """An iteration begins with these actions; asked again here, the policy goes on after them."""
+    def propose(self, node: Node, taken: Sequence[Action], pending: Sequence[Action] = ()) -> None:
+        """An iteration begins with the actions that are taken up; asked again here, the policy goes on after
+        them and those that wait."""
         self._iterations += 1
-        node.proposed |= {action.id for action in actions}
-        node.promise = min(action.score for action in actions)
+        node.pending = tuple(pending)
+        node.proposed |= {action.id for action in (*taken, *pending)}
+        node.promise = pending[0].score if pending else min(action.score for action in taken)
 
     def step(self) -> None:
         """One more proposal is considered (D4)."""

@@ -151,6 +151,7 @@ class World:
         thinkers: int = 1,
         eager_plans: bool = False,
         replan: bool = False,
+        abreast: int = 0,
         **budget: int | float,
     ) -> Search:
         parts = Parts(
@@ -163,6 +164,7 @@ class World:
             selector=self,
             eager_plans=eager_plans,
             replan=replan,
+            abreast=abreast,
         )
         around = Surroundings(
             journal=journal or MemoryJournal(),
