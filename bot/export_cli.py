@@ -17,6 +17,8 @@ from agent.triplets.choose import By, Choice, Side
 from agent.triplets.export import Tally, export
 from agent.triplets.schema import VERSION, Form
 from bot.errors import ConfigError
+from bot.local_secrets import local_redactor
+from bot.settings import read_settings
 
 
 def export_runs(
@@ -37,12 +39,12 @@ def export_runs(
 ) -> None:
     """Write executed transitions of runs as training data, solved or not."""
     choice = Choice(sample=sample, seed=seed, side=split, by=by, eval_share=eval_share)
-    tally = Tally()
+    tally, redact = Tally(), local_redactor(read_settings())
     manifest = out.with_name(f"{out.name}.manifest.json")
     partial = out.with_name(f"{out.name}.partial")
     try:
         with partial.open("w", encoding="ascii") as stream:
-            for line in export(list(_journals(runs)), form, choice, tally):
+            for line in export(list(_journals(runs)), form, choice, tally, redact):
                 stream.write(json.dumps(line, allow_nan=False) + "\n")
         body = _manifest(form, choice, tally)
         for other in disjoint_from or ():

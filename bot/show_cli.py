@@ -15,7 +15,9 @@ from agent.show.mermaid import mermaid_tree
 from agent.show.model import RunView
 from agent.show.read import journal_of, read_run
 from bot.errors import ConfigError
+from bot.local_secrets import local_redactor
 from bot.render.tree_text import TerminalTree
+from bot.settings import read_settings
 from sandbox.redact import Redactor
 
 VERSION = 1  # of what --json writes
@@ -30,28 +32,29 @@ def show(
     everything: Annotated[bool, typer.Option("--all", help="Draw every state of a large tree.")] = False,
 ) -> None:
     """Show a run's search as a tree: also one that was killed, still goes on, or found nothing."""
+    redact = local_redactor(read_settings())
     seen = read_run(existing_journal(run))
     if html is not None:
         from bot.render.tree_page import tree_page
 
-        html.write_text(tree_page(seen), encoding="utf-8", errors="backslashreplace")
+        html.write_text(tree_page(seen, redact), encoding="utf-8", errors="backslashreplace")
     if mermaid is not None:
-        mermaid.write_text(mermaid_tree(seen), encoding="utf-8", errors="backslashreplace")
+        mermaid.write_text(mermaid_tree(seen, redact=redact), encoding="utf-8", errors="backslashreplace")
     for written in (html, mermaid):
         if written is not None:
             sys.stdout.write(f"{written}\n")
     if as_json:
-        sys.stdout.write(run_json(seen) + "\n")
+        sys.stdout.write(run_json(seen, redact) + "\n")
     elif html is None and mermaid is None:
         console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
-        console.print(TerminalTree(seen, everything=everything))
+        console.print(TerminalTree(seen, everything=everything, redact=redact))
 
 
-def run_json(run: RunView) -> str:
+def run_json(run: RunView, redact: Redactor | None = None) -> str:
     """Everything that is known of a run; ASCII only, so that no terminal acts on it."""
     body: dict[str, Any] = {"version": VERSION, **dataclasses.asdict(run)}
     body["nodes"] = list(body["nodes"].values())
-    return json.dumps(_redacted(body, Redactor()), allow_nan=False)
+    return json.dumps(_redacted(body, redact or Redactor()), allow_nan=False)
 
 
 def existing_journal(place: Path) -> Path:

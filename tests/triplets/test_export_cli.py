@@ -88,6 +88,19 @@ def test_shared_problems_are_refused_when_there_must_be_none(runs: Path, tmp_pat
     export(runs, "--out", second, "--disjoint-from", first, code=USAGE)
 
 
+def test_the_secrets_of_the_settings_are_taken_out(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEAGENT_WEBHOOK_SECRET", "because of e7 right")  # what a journal says, for once
+    out = tmp_path / "data.jsonl"
+    export(runs, "--out", out)
+    assert "because of e1 wrong value" in out.read_text()
+    assert "because of e7 right" not in out.read_text()
+    shown = CliRunner().invoke(app, ["show", str(runs / "one"), "--json"]).output
+    assert "because of e1 wrong value" in shown
+    assert "because of e7 right" not in shown
+
+
 def test_bad_usage(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     assert "no journal" in export(tmp_path / "nowhere", "--out", out, code=USAGE)
