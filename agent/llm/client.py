@@ -7,6 +7,7 @@ and what it holds is checked as bytes of a stranger (agent.llm.completion).
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -102,7 +103,9 @@ class Endpoint:
         while said is not None and not given_up.is_set():
             try:
                 raw = self._sdk.chat.completions.with_raw_response.create(
-                    **arguments(call, said), timeout=seconds, extra_headers={"Idempotency-Key": call.key}
+                    **arguments(call, said),
+                    timeout=seconds,
+                    extra_headers={"Idempotency-Key": idempotency_key(call, said)},
                 )
                 answer = delivered(raw.content, call, said)
             except (openai.OpenAIError, _TooLargeError, _PackedError) as error:
@@ -161,6 +164,13 @@ class _Waiting:
             raise self._result
         assert self._result is not None
         return self._result
+
+
+def idempotency_key(call: Call, dialect: Dialect) -> str:
+    """The same for the same body: put otherwise, a call is another one where such keys are known."""
+    if dialect == Dialect():
+        return call.key
+    return f"{call.key}-{hashlib.sha256(repr(dialect).encode()).hexdigest()[:8]}"
 
 
 def arguments(call: Call, dialect: Dialect) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from agent.llm.rejection import DETAIL, complaint, judged
 from agent.llm.types import Misbehaviour, Token
 
 MAX_TOKENS = 1 << 40  # no count of an endpoint is believed beyond it
+LONGEST_TOKEN = 128  # characters; the longest of the vocabularies in use are rows of blanks
 
 
 def _text(content: Any) -> Any:
@@ -66,10 +67,10 @@ def delivered(body: bytes, call: Call, dialect: Dialect) -> Delivered | Rejected
     if whole.error and not whole.choices:
         return _error_under_200(whole.error)
     said = Delivered(model=(whole.model or call.model)[:200], count=_count(whole.usage), dialect=dialect)
-    return _with_choice(said, whole.choices[0] if whole.choices else None)
+    return _with_choice(said, whole.choices[0] if whole.choices else None, call.max_tokens)
 
 
-def _with_choice(said: Delivered, choice: _Choice | None) -> Delivered:
+def _with_choice(said: Delivered, choice: _Choice | None, limit: int) -> Delivered:
     if choice is None:
         return _failed(said, Misbehaviour.EMPTY, "no choices")
     message, finish = choice.message, choice.finish_reason
@@ -84,6 +85,8 @@ def _with_choice(said: Delivered, choice: _Choice | None) -> Delivered:
         return _failed(said, Misbehaviour.TOOL_CALL, str(message.tool_calls or message.function_call))
     if not text.strip():
         return _failed(said, Misbehaviour.EMPTY, f"no content, finish_reason {finish}")
+    if len(text) > limit * LONGEST_TOKEN:
+        return _failed(said, Misbehaviour.TOO_LARGE, f"{len(text)} characters for {limit} tokens")
     return Delivered(
         model=said.model, text=text, tokens=_tokens(choice.logprobs), count=said.count, dialect=said.dialect
     )

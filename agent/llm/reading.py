@@ -16,7 +16,7 @@ Value = TypeVar("Value", bound=BaseModel)
 
 TRIES = 32  # places at which JSON may begin; a text of braces must not cost a second each
 SHOWN = 8  # mistakes that are told
-FENCE = re.compile(r"```[A-Za-z0-9_-]*[ \t]*\r?\n(.*?)\r?\n[ \t]*```", re.DOTALL)
+FENCE = re.compile(r"[ \t]*```[A-Za-z0-9_-]*[ \t]*")
 THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
 
@@ -51,7 +51,7 @@ def candidates(text: str) -> Iterator[str]:
     text = THOUGHT.sub("", text, count=1).strip().removeprefix("\ufeff")
     if text.startswith(("{", "[")):
         yield text
-    yield from (match[1].strip() for match in FENCE.finditer(text) if match[1].strip().startswith(("{", "[")))
+    yield from (block for block in _fenced(text) if block.startswith(("{", "[")))
     decoder, at = json.JSONDecoder(), -1
     for _ in range(TRIES):
         at = text.find("{", at + 1)
@@ -63,6 +63,18 @@ def candidates(text: str) -> Iterator[str]:
             continue
         yield text[at:end]
         at = end - 1
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """What stands between lines of a fence. Line by line: a pattern over all of it could take for ever."""
+    block: list[str] | None = None
+    for line in text.splitlines():
+        if FENCE.fullmatch(line):
+            if block:
+                yield "\n".join(block).strip()
+            block = [] if block is None else None
+        elif block is not None:
+            block.append(line)
 
 
 def _no_json(detail: str) -> Unsound:

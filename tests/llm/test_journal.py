@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,24 @@ def test_the_key_is_in_no_journal_and_no_answer(tmp_path: Path, caplog: pytest.L
     assert replayed.ask(question(f"Is {SECRET} safe?")) == first
     assert [replayed.ask(each) for each in QUESTIONS[:3]] == others
     assert replayed.spend == spend
+
+
+def test_what_only_looks_like_a_secret_stays_in_an_answer() -> None:
+    """It may be the repository's code: a patch with holes in it helps nobody."""
+    text = "assert masked('ghp_0123456789abcdefghijklmnopqrstuvwxyz') == 'sk-aaaaaaaaaaaaaaaaaaaaaaaa'"
+    with ScriptedModel([{"reason": text, "use": True}]) as model, endpoint(model) as line:
+        answer = make_desk(line).ask(question())
+        assert isinstance(answer, Answer)
+        assert answer.value.reason == text
+
+
+def test_the_stable_part_of_a_prompt_is_cached() -> None:
+    with ScriptedModel(play, cache_from=1024) as model, endpoint(model) as line:
+        desk = make_desk(line)
+        for turn in ("One?", "Two?"):
+            ask = question(turn)
+            desk.ask(replace(ask, prompt=replace(ask.prompt, stable="The repository. " * 500)))
+        assert desk.spend.cached_tokens == model.billed.cached_tokens > 1900
 
 
 def test_an_exception_in_the_line_is_no_answer() -> None:

@@ -255,6 +255,14 @@ def test_one_failure_after_the_other_ends_the_run() -> None:
         assert len(model.requests) == 8
 
 
+def test_a_text_longer_than_its_tokens_can_say_is_not_read() -> None:
+    body = completion(choices=[{"message": {"content": "x" * 300_000}}])
+    with ScriptedModel([body]) as model, endpoint(model) as line:
+        failed = make_desk(line).ask(question())
+        assert isinstance(failed, Failed)
+        assert (failed.kind, failed.detail) == (IS.TOO_LARGE, "300000 characters for 1024 tokens")
+
+
 @pytest.mark.parametrize(
     "usage",
     [None, "lies", {}, {"prompt_tokens": -5}, {"prompt_tokens": 1e30}, {"prompt_tokens": "many"}, [1]],
