@@ -1,4 +1,4 @@
-"""The paper to the letter: one action is executed per visit, its siblings when the search comes back (C10)."""
+"""The paper to the letter: one action per visit, its siblings when the search comes back (C10)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_order_of_execution(strategy: SearchStrategy, measured: list[str]) -> No
 
 
 def test_a_sibling_costs_no_plan_before_the_search_comes_back() -> None:
-    """U14, lazily: what solves the task at once leaves its siblings unplanned, and the policy is asked once."""
+    """U14, lazily: what solves the task leaves its siblings unplanned, and the policy is asked once."""
     world = World(children={"": TREE[""]}, solved=frozenset({"b"}))
     search = world.run(abreast=1)
     assert search.stop is StopReason.SOLVED
