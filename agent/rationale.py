@@ -84,7 +84,8 @@ def _place(place: Location) -> str:
 
 
 def _what_changed(step: Transition) -> str:
-    reasons = dict.fromkeys(_sentence(each.reasoning) for each in step.plan.steps)
+    told = [each for each in step.plan.steps if not isinstance(each.operation, RunTests)]
+    reasons = dict.fromkeys(_sentence(each.reasoning) for each in told)
     places = dict.fromkeys(_touched(each.operation) for each in step.plan.steps if _touched(each.operation))
     where = f" ({', '.join(places)})" if places else ""
     return f"{_sentence(step.plan.action.summary)}{where} {' '.join(reasons)}"
@@ -97,9 +98,11 @@ def _what_else(tree: Tree, solution: Node) -> str:
         return ""
     measured = [step for step in others if step.effect is Effect.EXECUTED and _edits(step)]
     counts = Counter(step.effect for step in others)
-    said = [f"{len(measured)} other changes were measured and rejected"] if measured else []
-    said += [f"{counts[effect]} were {words}" for effect, words in _ASIDE.items() if counts[effect]]
-    said += [f"{len(tree.refused)} passed the tests but were refused by a gate"] if tree.refused else []
+    said = [f"{_count(len(measured), 'other change was', 'other changes were')} measured and rejected"]
+    said = said if measured else []
+    said += [_count(counts[effect], one, many) for effect, (one, many) in _ASIDE.items() if counts[effect]]
+    if tree.refused:
+        said.append(f"{len(tree.refused)} passed the tests but {_was(len(tree.refused))} refused by a gate")
     if not said:
         return ""
     examples = "; ".join(_short(step.plan.action.summary, 120) for step in measured[:3])
@@ -107,10 +110,21 @@ def _what_else(tree: Tree, solution: Node) -> str:
 
 
 _ASIDE = {
-    Effect.NOT_USED: "not used on the decision model's advice",
-    Effect.NOT_APPLIED: "edits that did not apply",
-    Effect.DUPLICATE: "the same as an earlier one",
+    Effect.NOT_USED: (
+        "was not used on the decision model's advice",
+        "were not used on the decision model's advice",
+    ),
+    Effect.NOT_APPLIED: ("edit did not apply", "edits did not apply"),
+    Effect.DUPLICATE: ("was the same as an earlier one", "were the same as an earlier one"),
 }
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _rank(step: Transition) -> tuple[int, float]:
