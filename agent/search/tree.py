@@ -31,9 +31,7 @@ class Node:
     proposed: frozenset[str] = frozenset()
     visits: int = 0
     pending: tuple[Action, ...] = ()  # proposed and not yet taken up, best first
-    promise: float = (
-        0.0  # the score of the first pending one, else the lowest so far: the rest scores no higher
-    )
+    promise: float = 0.0  # the first pending one's score, else the lowest so far: no other scores higher
     closed: bool = False
     refused: str = ""  # why the gates refused it, though its tests pass
     children: list[Node] = field(default_factory=list)
