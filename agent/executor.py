@@ -104,6 +104,7 @@ class SandboxExecutor:
     def __init__(self, context: Context, bench: Bench) -> None:
         self._context = context
         self._bench = bench
+        self._bases: dict[tuple[TestFile, ...], State] = {}  # tests → what base gives them
 
     def apply(self, state: State, plan: Plan) -> State:
         after = state
@@ -129,10 +130,13 @@ class SandboxExecutor:
         settled = [self._settled(state) for state in first]
         changed = [state for state, before in zip(settled, first, strict=True) if state is not before]
         again = iter(self._reproduce(changed))
-        return [
+        measured = [
             state if state is before else state.with_results(next(again))
             for state, before in zip(settled, first, strict=True)
         ]
+        for made, state in zip(states, measured, strict=True):
+            self._bases[made.tests] = self._bases[state.tests] = state
+        return measured
 
     def _settled(self, state: State) -> State:
         results = state.results
@@ -151,10 +155,10 @@ class SandboxExecutor:
         return [state if state.results else state.with_results(next(measured)) for state in ready]
 
     def _with_roles(self, state: State) -> State:
-        """Runs nothing for tests that were measured on base before: the journal has it."""
+        """Runs nothing for tests that were measured on base before."""
         if not unsettled(state.tests):
             return replace(state, results=None)
-        (base,) = self._on_base([State(tests=state.tests)])
+        base = self._bases.get(state.tests) or self._on_base([State(tests=state.tests)])[0]
         if base.results is not None and base.results.reproduced:
             return replace(state, tests=base.tests, results=None)
         remark = base.results.remark if base.results is not None else ""

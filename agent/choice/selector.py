@@ -77,6 +77,7 @@ class Chooser:
         self._answers = answers
         self._differences = Differences(bench)
         self._answered: Answered | None = None
+        self._informed: Context | None = None
 
     def order(self, context: Context, survivors: Sequence[Survivor]) -> Sequence[Survivor]:
         """Best first. Raises AwaitingAnswer, BudgetSpent, ModelUnusable."""
@@ -95,7 +96,9 @@ class Chooser:
         """The context with what was answered meanwhile: it is part of the task for all later prompts."""
         if self._answered is None:
             return context
-        return answered(context, self._answered.question, self._answered.answer)
+        if self._informed is None:  # once: who keeps things per context shall find them again
+            self._informed = answered(context, self._answered.question, self._answered.answer)
+        return self._informed
 
     def gate(self, state: State) -> GateResult | None:
         """Whether a patch does what was answered, if anything was: a person's word gates."""
