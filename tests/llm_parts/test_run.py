@@ -3,12 +3,15 @@ scripted."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.journal import MemoryJournal
+from agent.llm.client import Endpoint
+from agent.llm.types import Component
 from agent.method import Driver, Method
 from agent.networks import Networks, Packs, networks
 from agent.protocols import Model
@@ -16,6 +19,8 @@ from agent.run import Services, repair
 from agent.types import Budget, Outcome, Solved, StopReason, TestRole, Unsolved
 from tests.agent.support import TASK, ToySandboxes, ToyWorkbench, write_toy
 from tests.llm_parts.support import ScriptedModel, proposal
+from tests.scripted_model.server import Asked
+from tests.scripted_model.server import ScriptedModel as Server
 
 
 def case(name: str, value: int, expected: int, red: bool) -> dict[str, Any]:
@@ -63,7 +68,11 @@ ANSWERS: dict[str, Any] = {
 
 
 def propose(ask: Any) -> dict[str, Any]:
-    possible = ask.prompt.turn.rpartition("Possible now: ")[2]
+    return propose_after(ask.prompt.turn)
+
+
+def propose_after(turn: str) -> dict[str, Any]:
+    possible = turn.rpartition("Possible now: ")[2]
     wanted = [
         ("`test designer`", proposal("test designer", "Write a test case to verify sign(0)", 5)),
         ("`architect`", proposal("architect", "Generate the outline of the solution", 90)),
@@ -149,3 +158,29 @@ def test_a_model_that_edits_what_is_forbidden_gets_nowhere(tmp_path: Path) -> No
     assert outcome.stop in (StopReason.EXHAUSTED, StopReason.ITERATIONS)
     said = " ".join(attempt.outcome for attempt in outcome.attempts)
     assert "protected file" in said
+
+
+def test_the_same_over_the_wire(tmp_path: Path) -> None:
+    """The forms, the prompts and the scores by log-probabilities, through the client and the desk."""
+
+    def play(asked: Asked) -> Any:
+        if asked.schema_name == "Proposals":
+            return propose_after(asked.user)
+        return ANSWERS[asked.schema_name]
+
+    tree, sandboxes, journal = write_toy(tmp_path / "toy"), ToySandboxes(), MemoryJournal()
+    with Server(play) as server, closing(Endpoint(server.base_url, server.key)) as endpoint:
+        method = Method(driver=Driver.MODEL, clarify=False, models=((Component.POLICY, server.name),))
+        services = Services(
+            sandboxes=sandboxes,
+            cache=Path("/nonexistent"),
+            workers=2,
+            method=method,
+            line=endpoint,
+        )
+        bench = ToyWorkbench(tree, sandboxes)
+        outcome = repair(TASK, tree, services, journal, workbench=bench, budget=Budget(max_iterations=6))
+        calls = len(server.answered)
+    assert isinstance(outcome, Solved), outcome
+    assert outcome.spend.model_calls == calls
+    assert any('"score_source":"log-probability"' in note.replace('": "', '":"') for note in journal._notes)
