@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import assert_never
 from agent.protocols import Progress
 from agent.run import Services, open_journal, repair
 from agent.types import Asking, Budget, Outcome, Solved, Task, Unrunnable, Unsolved
+from agent.workbench import Workbench
 from bot.checkout import Change, Checkout, Checkouts, Person
 from bot.errors import BotError
 from bot.issue_text import IssueText
@@ -25,6 +27,9 @@ from sandbox.redact import Redactor
 
 AUTHOR = Person(name="CodeAgent", email="codeagent@users.noreply.github.com")
 COMMIT_DATE = 946_684_800  # 2000-01-01: the same run makes the same commit
+
+
+ANSWER = "answer.md"
 
 
 class OutputRefused(BotError):
@@ -62,8 +67,10 @@ def fix(
     budget: Budget,
     progress: Progress,
     checkouts: Checkouts | None = None,
+    workbench: Callable[[Path], Workbench | None] = lambda _tree: None,
 ) -> Fixed:
-    """Run the engine over a repository's commit. Called again after a kill it goes on where it was.
+    """Run the engine over a repository's commit. Called again after a kill, or with the answer to a question,
+    it goes on where it was. ``workbench`` replaces how the tree's environment is made.
 
     Raises CheckoutError, OutputRefused, sandbox.SandboxUnavailable.
     """
@@ -85,8 +92,10 @@ def fix(
             journal,
             budget=budget,
             progress=progress,
+            workbench=workbench(work / "tree"),
             answers=lambda _question: wanted.answer,
         )
+        (out / ANSWER).unlink(missing_ok=True)  # the question, say, that is answered now
         files = _write(outcome, wanted, task, checkout, checkouts, out)
         return Fixed(outcome=outcome, out=out, files=files, remarks=checkout.remarks + export.remarks)
 
@@ -141,11 +150,11 @@ def _write(
         case Solved():
             return _write_solved(outcome, facts, checkout, checkouts, out)
         case Unsolved():
-            return (_text(out / "answer.md", answers.unsolved(facts, outcome)),)
+            return (_text(out / ANSWER, answers.unsolved(facts, outcome)),)
         case Asking():
-            return (_text(out / "answer.md", answers.asking(facts, outcome)),)
+            return (_text(out / ANSWER, answers.asking(facts, outcome)),)
         case Unrunnable():
-            return (_text(out / "answer.md", answers.unrunnable(facts, outcome)),)
+            return (_text(out / ANSWER, answers.unrunnable(facts, outcome)),)
         case _:
             assert_never(outcome)
 
