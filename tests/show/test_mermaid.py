@@ -12,8 +12,10 @@ from agent.show.mermaid import FILE_SIZE, label, mermaid_tree
 from agent.show.model import ActionView, NodeView, ResultsView, RunView, TaskView, TestView, TransitionView
 from agent.show.picture import picture
 from agent.show.read import read_run
+from bot.render.pull_request import pull_request_body
 from bot.render.search_tree import NODES, SIZE, search_tree
 from sandbox.redact import Redactor
+from tests.render.test_render import FACTS, assert_nothing_live, outcome
 from tests.render.test_sanitize import CLOSING, MENTION, NASTY, REFERENCE, hidden
 from tests.show.journals import forged, large, step
 
@@ -136,3 +138,14 @@ def test_a_pull_request_without_a_readable_journal_has_none(content: bytes, tmp_
     path.write_bytes(content)
     assert search_tree(path) == ""
     assert search_tree(forged(tmp_path / "other.jsonl", [])) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["fixes #1 @user `x` https://evil.example", "</details>\n\n```\n@user", "y" * 50_000]
+)
+def test_a_pull_request_with_its_tree_fits_and_holds_nothing_live(text: str, tmp_path: Path) -> None:
+    rows = [row for number in range(1, 80) for row in step(text, 0, number)]
+    tree = search_tree(forged(tmp_path / "journal.jsonl", rows))
+    assert len(tree) > 1_000
+    for many in (1, 40):
+        assert_nothing_live(pull_request_body(FACTS, outcome(text, many), tree))
