@@ -8,6 +8,7 @@ and what it holds is checked as bytes of a stranger (agent.llm.completion).
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -91,9 +92,12 @@ class Endpoint:
     def models(self, seconds: float = 10.0) -> tuple[str, ...] | Rejected | Lost:
         """The names that the endpoint lists, for the check-up."""
         try:
-            return tuple(model.id for model in self._sdk.models.list(timeout=seconds).data)
+            listed = json.loads(self._sdk.models.with_raw_response.list(timeout=seconds).content)
+            return tuple(str(row["id"])[:200] for row in listed["data"])
         except (openai.OpenAIError, _TooLargeError, _PackedError) as error:
             return self._failure(error)[0]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return Rejected(kind=Misbehaviour.BAD_REQUEST, detail="what it answers is no list of models")
 
     def _in_any_dialect(
         self, call: Call, dialect: Dialect, seconds: float, given_up: threading.Event

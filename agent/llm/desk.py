@@ -139,11 +139,13 @@ class ModelDesk:
     def _take(self, key: str, call: Call, recorded: Record) -> None:
         """Count an answer once, and remember what it taught."""
         self._ledger.book(key, recorded.total)
-        self._clock.saw(recorded.clock)
+        with self._guard:
+            first_time = key not in self._counted
+            self._counted[key] = recorded
+        if first_time:  # an old answer that is used again says nothing of the time
+            self._clock.saw(recorded.clock)
         if self._line is not None and recorded.dialect is not None:
             self._line.learn(call.model, recorded.dialect)
-        with self._guard:
-            self._counted[key] = recorded
 
     def _outcome(self, ask: Ask[Reply], call: Call, recorded: Record) -> Answer[Reply] | Failed:
         """Raises what ends the run."""

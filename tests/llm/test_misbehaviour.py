@@ -143,6 +143,33 @@ def test_a_wrong_key_is_refused_by_the_server_itself_and_not_repeated() -> None:
         assert "[redacted]" in str(caught.value)
 
 
+def test_the_key_follows_no_redirect() -> None:
+    with ScriptedModel([]) as elsewhere:
+        there = Status(307, headers={"Location": f"{elsewhere.base_url}/chat/completions"})
+        with ScriptedModel(script(there)) as model, endpoint(model) as line:
+            failed = make_desk(line).ask(question())
+            assert isinstance(failed, Failed)
+            assert (failed.kind, len(model.requests)) == (IS.BAD_REQUEST, 1)
+            assert "set the address that it redirects to" in failed.detail
+        assert elsewhere.requests == ()
+
+
+def test_an_old_answer_does_not_set_the_clock_back() -> None:
+    class Restarting(Time):
+        """As the run's clock: what was seen is where it goes on from."""
+
+        def saw(self, seconds: float) -> None:
+            self.seconds = seconds
+
+    time = Restarting()
+    with ScriptedModel([GOOD]) as model, endpoint(model) as line:
+        desk = make_desk(line, time=time)
+        desk.ask(question())
+        time.seconds = 50.0
+        desk.ask(question())
+    assert time.seconds == 50.0
+
+
 @pytest.mark.parametrize(
     ("reply", "waits"),
     [(rate_limited(7), 7.0), (rate_limited(0.25), 0.25), (rate_limited(), 1.0), (rate_limited(4000), 60.0)],

@@ -25,6 +25,7 @@ Arguments, all by name:
 - ``ignores``: of the same names: accepted and without effect (no log-probabilities; no token limit).
 - ``extra_fields``: names beyond the real API's that are accepted ("top_k").
 - ``idempotent``: the same Idempotency-Key gets the stored answer and is billed once.
+- ``models_body``: what GET /models answers instead of the list; None: 404.
 - ``cache_from``, ``cache_block``: the prefix cache's smallest prompt and step, in tokens.
 """
 
@@ -129,6 +130,7 @@ class ScriptedModel:
         vague: bool = False,
         extra_fields: Sequence[str] = (),
         idempotent: bool = True,
+        models_body: bytes | None = b"",
         cache_from: int = 1024,
         cache_block: int = 128,
     ) -> None:
@@ -137,6 +139,7 @@ class ScriptedModel:
             raise ValueError(f"no such features: {sorted(unknown)}")
         self.name, self.key = name, key
         self.prices = dict(prices) if prices is not None else {name: Price()}
+        self.models_body = models_body
         self.bugs: list[str] = []
         self._handler = handler if callable(handler) else self._from_queue(list(handler))
         self._latency = latency if callable(latency) else lambda _: latency

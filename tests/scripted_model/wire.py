@@ -95,6 +95,9 @@ class Wire(BaseHTTPRequestHandler):
         name = self.path.rpartition("/models")[2].strip("/")
         if self.headers.get("Authorization") != f"Bearer {self.server.model.key}":
             self._status(Status(401, "Incorrect API key provided.", code="invalid_api_key"))
+        elif self.server.model.models_body != b"":
+            body = self.server.model.models_body
+            self._status(Status(404, "Not Found") if body is None else Status(200, body=body))
         elif name:
             found = [row for row in rows if row["id"] == name]
             self._json(200, found[0]) if found else self._status(Status(404, "no such model"))

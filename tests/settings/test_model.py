@@ -165,6 +165,14 @@ def test_the_check_up_asks_the_endpoint_for_its_models(read: Read) -> None:
         assert model.requests == ()
 
 
+@pytest.mark.parametrize("body", [None, b"<html>", b"{}", b"[]", b'{"data": [7]}', b'{"data": null}', b"9"])
+def test_an_endpoint_need_not_list_its_models(body: bytes | None, read: Read) -> None:
+    with ScriptedModel([], name="m", key=KEY, models_body=body) as model:
+        configured = {"MODEL__NAME": "m", "MODEL__API_KEY": KEY, "MODEL__BASE_URL": model.base_url}
+        row = rows(read(configured))["model"]
+        assert (row.ok, row.detail) == (True, f"m at {model.base_url}; it lists no models")
+
+
 def test_services_carry_the_model(read: Read) -> None:
     settings = read({"MODEL__NAME": "m", "MODEL__PRICES": PRICES, "MODEL__SECONDS": "9"})
     services = engine.with_model(engine.offline_services(), settings)
