@@ -21,10 +21,10 @@ from agent.triplets.chat import chats
 from agent.triplets.choose import Choice, chosen
 from agent.triplets.label import task_id
 from agent.triplets.masked import masked
-from agent.triplets.preferences import preferences
+from agent.triplets.preferences import preferences, slim
 from agent.triplets.schema import Form
 from agent.triplets.states import RecordedRun, Unusable
-from agent.triplets.triplet import triplet
+from agent.triplets.triplet import Redaction, triplet
 from agent.types import Task
 from sandbox.redact import Redactor
 
@@ -45,20 +45,20 @@ def export(
     journals: Sequence[Path], form: Form, choice: Choice, tally: Tally, redact: Redactor | None = None
 ) -> Iterator[dict[str, Any]]:
     """The lines, run by run in the order of the journals. Raises OSError, never for what a journal holds."""
-    redact = redact or Redactor()
+    taken_out = Redaction(redact)
     readable = [(path, task) for path in journals if (task := _task(path, tally)) is not None]
     wanted = chosen((task for _, task in readable), choice)
     for path, task in readable:
         if task_id(task) not in wanted:
             continue
         before = tally.lines
-        for line in _lines(path, form, tally, redact):
+        for line in _lines(path, form, tally, taken_out):
             tally.lines += 1
             yield line
         if tally.lines > before:
             tally.runs += 1
             tally.tasks.add(task_id(task))
-            tally.repositories.add(redact(task.repository))
+            tally.repositories.add(taken_out(task.repository))
 
 
 def _task(path: Path, tally: Tally) -> Task | None:
@@ -72,7 +72,7 @@ def _task(path: Path, tally: Tally) -> Task | None:
     return None
 
 
-def _lines(path: Path, form: Form, tally: Tally, redact: Redactor) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, form: Form, tally: Tally, redact: Redaction) -> Iterator[dict[str, Any]]:
     try:
         run = read_run(path)
         recorded = RecordedRun(path, run)
@@ -82,7 +82,7 @@ def _lines(path: Path, form: Form, tally: Tally, redact: Redactor) -> Iterator[d
     for node in run.nodes.values():
         siblings = _executed(recorded, run, node, tally, redact)
         if form is Form.PREFERENCES:
-            yield from preferences(list(siblings))
+            yield from preferences([slim(each) for each in siblings])
         else:
             for each in siblings:
                 yield from _of_one(each, form)
@@ -103,7 +103,7 @@ def _of_one(each: dict[str, Any], form: Form) -> Iterator[dict[str, Any]]:
 
 
 def _executed(
-    recorded: RecordedRun, run: RunView, node: NodeView, tally: Tally, redact: Redactor
+    recorded: RecordedRun, run: RunView, node: NodeView, tally: Tally, redact: Redaction
 ) -> Iterator[dict[str, Any]]:
     """The transitions from a node that were executed, in the order in which they were."""
     for child in node.children:

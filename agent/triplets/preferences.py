@@ -22,8 +22,14 @@ SYSTEM = (
 )
 
 
+def slim(triplet: dict[str, Any]) -> dict[str, Any]:
+    """What a pair needs of a triplet: all siblings are in memory at once, and states are large."""
+    needless = {"after"} if triplet["reward"]["use"] else {"after", "before"}
+    return {name: part for name, part in triplet.items() if name not in needless}
+
+
 def preferences(siblings: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The pairs among triplets that begin at one state."""
+    """The pairs among slimmed triplets that begin at one state."""
     useful = [each for each in siblings if each["reward"]["use"]]
     useless = sorted(
         (each for each in siblings if not each["reward"]["use"]),

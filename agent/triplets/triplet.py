@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from agent.codec import encode
@@ -31,12 +32,25 @@ from agent.types import (
 from sandbox.redact import Redactor
 
 SCHEMA = "codeagent/triplet/1"
+LONG = 2_000  # characters
 LARGEST_FILE = 256 << 10  # bytes; of a larger one its size is told
 
 
-def triplet(
-    recorded: RecordedRun, run: RunView, step: TransitionView, redact: Redactor | None = None
-) -> JsonObject:
+class Redaction:
+    """Takes out secrets, and remembers the last long texts: siblings share their files."""
+
+    def __init__(self, redact: Redactor | None = None) -> None:
+        self._redact = redact or Redactor()
+        self._long = lru_cache(maxsize=32)(self._redact)
+
+    def __call__(self, text: str) -> str:
+        return self._redact(text) if len(text) < LONG else self._long(text)
+
+    def data(self, data: bytes) -> bytes:
+        return self._redact.data(data)
+
+
+def triplet(recorded: RecordedRun, run: RunView, step: TransitionView, redact: Redaction) -> JsonObject:
     """The line of one executed transition. Raises Unusable."""
     if step.child is None or step.child not in run.nodes:
         raise Unusable("the transition was not executed")
@@ -55,7 +69,7 @@ def triplet(
         "after": _state(recorded, after, touched),
         "reward": asdict(reward(run, before, after)),
     }
-    whole: JsonObject = redacted(body, redact or Redactor())
+    whole: JsonObject = redacted(body, redact)
     return whole
 
 
@@ -78,7 +92,7 @@ def step_body(step: Step) -> dict[str, Any]:
     return {"is": "Step", "reasoning": step.reasoning, "operation": operation}
 
 
-def redacted(value: Any, redact: Redactor) -> Any:
+def redacted(value: Any, redact: Redaction) -> Any:
     """Every text in it, names of fields too; packed bytes are looked into."""
     match value:
         case {"base64": str(packed)} if len(value) == 1:
