@@ -60,11 +60,12 @@ class Split(StrEnum):
 class Wiring(Protocol):
     """What a benchmark needs of this machine; raises as the engine does."""
 
-    def services(self) -> Services:
-        """A new engine: a run shares no part with another that runs beside it."""
+    def services(self, driver: Driver, money: float | None) -> AbstractContextManager[Services]:
+        """The engine, with a model where the driver needs one. ``money`` is the cap of a run, None: the
+        setting's."""
         ...
 
-    def environment(self, language: str, progress: Progress) -> Environment: ...
+    def environment(self, language: str, services: Services, progress: Progress) -> Environment: ...
 
     @property
     def budget(self) -> Budget: ...
@@ -152,36 +153,35 @@ def _measure(benchmark: Benchmark, console: Console, rim: Rim, wire: Wire) -> Ca
         sandbox: SandboxOption = None,
     ) -> None:
         with rim():
-            wiring = wire(sandbox)
-            method = replace(
-                wiring.services().method,
-                driver=policy,
-                search=search.strategy,
-                self_feedback=not no_self_feedback,
-                generated_tests=not no_tests,
-                planner=not no_planner,
-                decision=not no_decision,
-                agreement=agreement,
-                clarify=False,  # nobody is there to answer
-                skills=_skills(without_skill or []),
-            )
-            caps = {"max_money": max_money, "max_tokens": max_tokens, "max_seconds": seconds}
-            budget = _budget(wiring.budget, benchmark, method, max_iterations, caps)
             chosen = Chosen(
                 benchmark=benchmark, data=data, language=language, split=split,
                 seed=seed, sample=sample, held_out=held_out, limit=limit,
             )  # fmt: skip
-            problems, setup = chosen.problems(), chosen.setup(method, budget)
-            settle(out, setup)
-            if retry_unusable:
-                console.print(f"{forget(out, StopReason.MODEL)} runs are measured again.", highlight=False)
-            with TerminalProgress(console) as progress:
+            problems, wiring = chosen.problems(), wire(sandbox)
+            with wiring.services(policy, max_money) as services, TerminalProgress(console) as progress:
+                method = replace(
+                    services.method,
+                    driver=policy,
+                    search=search.strategy,
+                    self_feedback=not no_self_feedback,
+                    generated_tests=not no_tests,
+                    planner=not no_planner,
+                    decision=not no_decision,
+                    agreement=agreement,
+                    clarify=False,  # nobody is there to answer
+                    skills=_skills(without_skill or []),
+                )
+                caps = {"max_money": max_money, "max_tokens": max_tokens, "max_seconds": seconds}
+                setup = chosen.setup(method, _budget(wiring.budget, benchmark, method, max_iterations, caps))
+                settle(out, setup)
+                if retry_unusable:
+                    forget(out, StopReason.MODEL)
                 harness = Harness(
                     benchmark=benchmark,
                     data=data,
                     setup=setup,
-                    services=wiring.services,
-                    environment=wiring.environment(language, progress),
+                    services=services,
+                    environment=wiring.environment(language, services, progress),
                     out=out,
                     workers=workers,
                 )

@@ -7,7 +7,7 @@ hidden tests are read when its outcome is there (A2).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,13 +43,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harness:
-    """``services`` makes the engine for one run; ``environment`` was prepared for all of them. ``out`` is
-    settled for this setup (bot.bench.rows.settle)."""
+    """``services`` and ``environment`` serve all runs. ``out`` is settled for this setup
+    (bot.bench.rows.settle)."""
 
     benchmark: Benchmark
     data: Path
     setup: Setup
-    services: Callable[[], Services]
+    services: Services
     environment: Environment
     out: Path
     workers: int = 1
@@ -102,15 +102,14 @@ class Harness:
         method, budget = self._terms(cell)
         with tempfile.TemporaryDirectory(prefix="bench-") as work:
             Path(work).chmod(0o755)
-            services = self.services()
             bench = Place(
                 tree=lay_out(cell.problem, Path(work) / "tree"),
                 language=cell.problem.language,
                 environment=self.environment,
-                sandboxes=services.sandboxes,
+                sandboxes=self.services.sandboxes,
                 limits=self.limits,
             )
-            services = replace(services, method=method, networks=self._networks(services), workers=1)
+            services = replace(self.services, method=method, networks=self._networks(), workers=1)
             outcome = _run(cell, bench, services, budget, place)
             # Not before now: nothing of the key has been in this process while the search ran (A2).
             key = self.benchmark.key(self.data, self.setup.language, cell.problem.id)
@@ -118,11 +117,12 @@ class Harness:
             judged = judge(bench, cell.problem, key, outcome, made, self.patience)
             return _to_row(cell, outcome, judged, place)
 
-    def _networks(self, services: Services) -> MakeNetworks:
-        """Without a model the pipeline, too, asks the built-in networks."""
+    def _networks(self) -> MakeNetworks:
+        """Made anew for each run. Without a model the pipeline, too, asks the built-in ones."""
+        networks = self.services.networks
         if self.setup.method.driver is not Driver.BUILT_IN:
-            return services.networks
-        return lambda _method, model, packs: services.networks(self.setup.method, model, packs)
+            return networks
+        return lambda _method, model, packs: networks(self.setup.method, model, packs)
 
     def _terms(self, cell: Cell) -> tuple[Method, Budget]:
         """The null hypothesis has the caps of the search, and as many proposals as it considered in the same

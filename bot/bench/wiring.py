@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from agent.method import Driver
 from agent.protocols import Progress
 from agent.run import Services
 from agent.types import Budget
 from bot import engine
 from bot.bench.workplace import prepare
+from bot.model import with_model
+from bot.model_settings import DriverChoice
 from bot.settings import SandboxChoice, Settings, read_settings
 from sandbox import Sandboxes
 from sandbox.environments import Environment
@@ -21,12 +26,24 @@ class EngineWiring:
     settings: Settings
     sandboxes: Sandboxes
 
-    def services(self) -> Services:
-        return engine.services(self.settings, self.sandboxes)
+    @contextmanager
+    def services(self, driver: Driver, money: float | None) -> Iterator[Services]:
+        chosen = {"driver": DriverChoice(driver.value)}
+        budget = self.settings.budget
+        capped = budget if money is None else budget.model_copy(update={"money": money})
+        settings = self.settings.model_copy(update={**chosen, "budget": capped})
+        services = with_model(engine.services(settings, self.sandboxes), settings)
+        try:
+            yield services
+        finally:
+            close = getattr(services.line, "close", None)  # an endpoint's; other lines hold nothing open
+            if close is not None:
+                close()
 
-    def environment(self, language: str, progress: Progress) -> Environment:
-        services = self.services()
-        return prepare(language, self.sandboxes, services.cache, limits=services.limits, progress=progress)
+    def environment(self, language: str, services: Services, progress: Progress) -> Environment:
+        return prepare(
+            language, services.sandboxes, services.cache, limits=services.limits, progress=progress
+        )
 
     @property
     def budget(self) -> Budget:

@@ -197,12 +197,12 @@ def proposal(name: str, skill: Skill, operation: Any, score: float) -> Action:
     )
 
 
-def services(sandboxes: Sandboxes, parts: Programmer, **changes: Any) -> Services:
-    made = Services(
-        sandboxes=sandboxes,
-        cache=Path("/nonexistent"),
-        networks=Networks(policy=parts, planner=parts, decision=parts, feedback=parts),
-    )
+def services(sandboxes: Sandboxes, make: Callable[[], Programmer], **changes: Any) -> Services:
+    def networks(_method: object, _model: object, _packs: object) -> Networks:
+        parts = make()
+        return Networks(policy=parts, planner=parts, decision=parts, feedback=parts)
+
+    made = Services(sandboxes=sandboxes, cache=Path("/nonexistent"), networks=networks)
     return replace(made, **changes)
 
 
@@ -232,7 +232,7 @@ def harness(
         benchmark=benchmark,
         data=data,
         setup=setup,
-        services=lambda: services(sandboxes, make()),
+        services=services(sandboxes, make),
         environment=environment or Environment(directory=out, key="toy", tools=("pytest",)),
         out=out,
         workers=workers,
