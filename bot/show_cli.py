@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from agent.show.changes import changes
 from agent.show.mermaid import mermaid_tree
 from agent.show.model import RunView
 from agent.show.read import journal_of, read_run
@@ -33,11 +34,13 @@ def show(
 ) -> None:
     """Show a run's search as a tree: also one that was killed, still goes on, or found nothing."""
     redact = local_redactor(read_settings())
-    seen = read_run(existing_journal(run))
+    journal = existing_journal(run)
+    seen = read_run(journal)
     if html is not None:
-        from bot.render.tree_page import tree_page
+        from bot.render.tree_page import told_nodes, tree_page
 
-        html.write_text(tree_page(seen, redact), encoding="utf-8", errors="backslashreplace")
+        differences = changes(journal, seen, told_nodes(seen))
+        html.write_text(tree_page(seen, redact, differences), encoding="utf-8", errors="backslashreplace")
     if mermaid is not None:
         mermaid.write_text(mermaid_tree(seen, redact=redact), encoding="utf-8", errors="backslashreplace")
     for written in (html, mermaid):

@@ -17,13 +17,13 @@ from agent.errors import JournalCorrupt
 from agent.journal import scan_journal
 from agent.show.model import NodeView, RunView
 from agent.show.read import read_run
+from agent.show.rebuild import RecordedRun, Unusable
 from agent.triplets.chat import chats
 from agent.triplets.choose import Choice, chosen
 from agent.triplets.label import task_id
 from agent.triplets.masked import masked
 from agent.triplets.preferences import preferences, slim
 from agent.triplets.schema import Form
-from agent.triplets.states import RecordedRun, Unusable
 from agent.triplets.triplet import Redaction, triplet
 from agent.types import Task
 from sandbox.redact import Redactor

@@ -1,4 +1,4 @@
-"""One executed transition as one JSON object (F1, F2): agent/triplets/schemas/triplet.json says its form."""
+"""One executed transition as one JSON object (F1, F2): agent/triplets/schemas/triplets.json says its form."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from agent.codec import encode
 from agent.operations import current
 from agent.protocols import JsonObject, SourceTree
 from agent.show.model import NodeView, RunView, TransitionView
+from agent.show.rebuild import RecordedRun, Unusable
 from agent.triplets.label import reward, task_id
-from agent.triplets.states import RecordedRun, Unusable
 from agent.types import (
     AddTests,
     EditLines,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,7 @@ from typing import Final
 from jinja2 import Environment, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 
+from agent.show.changes import DiffLine
 from agent.show.model import NodeView, RunView, StepView
 from agent.show.picture import Picture, picture
 from bot.render.tree_words import status, told, totals
@@ -27,6 +28,7 @@ NODES: Final = 600  # states told in full; of a larger tree the way that matters
 DRAWN: Final = 300
 DEEPEST: Final = 60  # levels of the picture; a budget allows far fewer
 LINE: Final = 600
+SIGNS: Final = {"file": "", "place": "@ ", "same": "  ", "old": "- ", "new": "+ "}
 _COLUMN, _ROW, _MARGIN = 48, 64, 28
 
 
@@ -63,12 +65,22 @@ class Drawing:
     left_out: int
 
 
-def tree_page(run: RunView, redact: Callable[[str], str] | None = None) -> str:
-    """The whole page. ``redact`` takes out secrets that are known; those that look like one always go."""
+def told_nodes(run: RunView) -> tuple[NodeView, ...]:
+    """The states that a page tells of."""
+    return tuple(_depth_first(picture(run, NODES)))
+
+
+def tree_page(
+    run: RunView,
+    redact: Callable[[str], str] | None = None,
+    changes: Mapping[int, Sequence[DiffLine]] | None = None,
+) -> str:
+    """The whole page. ``redact`` takes out secrets; without one, those that look like it. ``changes`` are the
+    diffs of its states (agent.show.changes)."""
     redact = redact or Redactor()
     style = _resource("tree_page.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    told_in_full = picture(run, NODES)
+    nodes = told_nodes(run)
     return _template().render(
         run=run,
         redact=redact,
@@ -77,17 +89,18 @@ def tree_page(run: RunView, redact: Callable[[str], str] | None = None) -> str:
         style=style,
         style_hash=f"sha256-{digest}",
         drawing=_drawing(run),
-        nodes=_depth_first(told_in_full),
+        changes=changes or {},
+        nodes=nodes,
         path=frozenset(run.shown_path),
         last=run.shown_path[-1] if run.shown_path else 0,
-        left_out=len(run.nodes) - len(told_in_full.nodes),
+        left_out=len(run.nodes) - len(nodes),
     )
 
 
 @cache
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"clean": _clean, "line": _line, "told": told, "diff": _diff}
+    environment.filters |= {"clean": _clean, "line": _line, "told": told, "diff": _diff, "sign": SIGNS.get}
     return environment.from_string(_resource("tree_page.html"))
 
 

@@ -7,11 +7,17 @@ import hashlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
+from agent.codec import encode_fields
+from agent.journal import FileJournal
+from agent.show.changes import changes
 from agent.show.read import read_run
-from bot.render.tree_page import tree_page
+from bot.render.tree_page import told_nodes, tree_page
+from tests.agent.support import TASK
 from tests.render.test_sanitize import NASTY, hidden
 from tests.show.journals import forged, large, step
 from tests.show.test_mermaid import hostile_run
@@ -102,6 +108,37 @@ def test_a_solved_run(toy: Path) -> None:
         assert part in told, part
     assert {f"n{node}" for node in run.nodes} <= set(page.ids)
     assert set(page.ids) - {"tree"} == {f"n{node}" for node in run.nodes}
+
+
+def test_states_are_told_with_what_they_change(toy: Path) -> None:
+    """The lines as they were and are, whatever kind of edit changed them."""
+    run = read_run(toy)
+    found = changes(toy, run, told_nodes(run))
+    assert found[run.chosen[-1]] == (
+        ("file", "calc.py"),
+        ("place", "line 12"),
+        ("same", "        return -1"),
+        ("same", "    if x == 0:"),
+        ("old", "        return 1"),
+        ("new", "        return 0"),
+        ("same", "    return 1"),
+        ("same", ""),
+    )
+    assert set(found) == {node.id for node in run.nodes.values() if node.patched}
+    page = assert_inert(tree_page(run, changes=found))
+    assert "-         return 1" in page.texts
+    hostile = {run.chosen[-1]: (("old", "</pre><script>"), ("new", "\x1b[31m\u202e"))}
+    assert "- </pre><script>" in assert_inert(tree_page(run, changes=hostile)).texts
+
+
+@pytest.mark.parametrize("source", [None, {}, {"digest": "d", "tree": "eJw="}, {"digest": 1, "tree": "!"}])
+def test_without_the_files_of_the_base_there_are_no_diffs(source: Any, tmp_path: Path) -> None:
+    path = forged(tmp_path / "journal.jsonl", step("x", 0, 1))
+    if source is not None:
+        with FileJournal(path, run="forged", task=encode_fields(TASK)) as journal:
+            journal.effect("source", {}, lambda: source)
+    run = read_run(path)
+    assert changes(path, run, told_nodes(run)) == {}
 
 
 def test_its_own_policy_lets_nothing_in_but_its_own_style(toy: Path) -> None:

@@ -16,11 +16,11 @@ from agent.codec import decode
 from agent.journal import FileJournal, scan_journal
 from agent.operations import apply_operation
 from agent.show.read import read_run
+from agent.show.rebuild import RecordedRun
 from agent.triplets.choose import Choice
 from agent.triplets.export import Tally, export
 from agent.triplets.masked import masked, unmasked
 from agent.triplets.schema import Form, schema_of
-from agent.triplets.states import RecordedRun
 from agent.types import EditLines, Step, Task
 from sandbox.redact import Redactor
 from tests.agent.support import CALC, TEST_ZERO, script
@@ -219,7 +219,7 @@ def test_journals_of_anything_stop_nothing(solved: Path, tmp_path: Path) -> None
 
 
 def test_few_states_are_kept_in_memory(solved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.triplets.states.KEPT", 1)
+    monkeypatch.setattr("agent.show.rebuild.KEPT", 1)
     run = read_run(solved)
     recorded = RecordedRun(solved, run)
     for node in [*run.nodes.values(), *reversed(run.nodes.values())]:

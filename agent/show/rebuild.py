@@ -7,6 +7,7 @@ that was measured (F2); tests are recorded as measuring left them.
 
 from __future__ import annotations
 
+import zlib
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +23,14 @@ from agent.show.model import ActionView, NodeView, RunView, TransitionView
 from agent.source import HostTree, RecordedTree
 from agent.types import Action, Plan, Skill, State, Step, Task, TestFile
 
+UNSOUND = (KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError, zlib.error)
+"""What comes of reading a record that another version, or nobody, wrote."""
+
 KEPT = 64  # states in memory: a depth-first search asks for the last ones
 
 
 class Unusable(AgentError):
-    """A run, or a transition of it, that no training data can be made of; the message says why."""
+    """A run, or a state or plan of it, that cannot be had from its journal; the message says why."""
 
 
 class RecordedRun:
@@ -60,7 +64,7 @@ class RecordedRun:
         try:
             for step in _steps(body):
                 state = apply_operation(state, step.operation, self.source)
-        except (EditDoesNotApply, JournalDiverged) as error:
+        except (EditDoesNotApply, JournalDiverged, *UNSOUND) as error:
             raise Unusable(f"state {node.id} cannot be rebuilt: {error}") from None
         if "tests" in body:  # as measuring left them
             tests = tuple(_decoded(TestFile, test) for test in bodies_of(body, "tests"))
@@ -93,7 +97,7 @@ def _beginning(path: Path) -> tuple[Task, SourceTree]:
         raise Unusable("the run ended before it had read its repository")
     try:
         return task, RecordedTree(MemoryJournal(records), _no_tree)
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError) as error:
+    except UNSOUND as error:
         raise Unusable(f"the repository's files cannot be read from the journal: {error}") from None
 
 
@@ -132,5 +136,5 @@ def _action(view: ActionView) -> Action:
 def _decoded(kind: type[Any], value: object) -> Any:
     try:
         return decode(kind, value)  # type: ignore[arg-type]  # whatever it is, decode says so
-    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except UNSOUND as error:
         raise Unusable(f"the journal holds no sound {kind.__name__}: {str(error)[:200]}") from None
