@@ -52,6 +52,7 @@ class Stage:
     place: Path
     url: str
     door: str
+    out: str = "out"  # where CodeAgent writes
 
     @property
     def repository(self) -> Path:

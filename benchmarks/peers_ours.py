@@ -31,30 +31,41 @@ _WRITES_TESTS, _REPAIRS = (
     }
     for skill, summary in (
         ("test designer", "Test that pages below the first are the first."),
-        ("implementer", "Clamp at the lower end as well."),
+        ("debugger", "Clamp at the lower end as well."),
     )
+)
+_LINE = (
+    (peers.DEMO / "repository" / peers.SOURCE).read_text(encoding="utf-8").partition(peers.OLD)[0].count("\n")
 )
 _REPLIES: Mapping[str, Mapping[str, Any]] = {
     "Verdict": {"reason": "It does what the issue asks for.", "use": True},
     "DesignReply": {"preamble": "from pager import clamp_page", "cases": [_CASE], "wrong_tests": None},
-    "OutlineReply": {
-        "reasoning": "One function is at fault.",
-        "targets": [{"path": peers.SOURCE, "symbol": "clamp_page", "line": None, "reason": "no lower end"}],
-        "approach": "Clamp at both ends.",
-        "steps": ["Clamp at both ends."],
-        "expectation": "Pages below the first become the first.",
+    "Explanations": {
+        "explanations": [
+            {
+                "test": 1,
+                "explanation": "Only the upper end is clamped.",
+                "suspects": [
+                    {"path": peers.SOURCE, "symbol": "clamp_page", "line": None, "reason": "no lower end"}
+                ],
+                "confidence": 80,
+            }
+        ]
     },
-    "EditsReply": {
+    "RepairReply": {
+        "bug_class": "boundary",
+        "explanation": "The lower end was not clamped.",
         "edits": [
             {
-                "reasoning": "The lower end was not clamped.",
-                "kind": "replace",
+                "reasoning": "Clamp at both ends.",
                 "path": peers.SOURCE,
-                "symbol": None,
-                "passage": peers.OLD,
-                "text": peers.NEW,
+                "first": _LINE + 1,
+                "last": _LINE + peers.OLD.count("\n"),
+                "expected": peers.OLD,
+                "replacement": peers.NEW,
             }
         ],
+        "wrong_test": None,
         "expectation": "Pages below the first become the first.",
     },
 }
@@ -77,10 +88,11 @@ def command(stage: peers.Stage, data: Path) -> tuple[tuple[str, ...], dict[str, 
     """``codeagent fix`` as a user types it, with the model alone."""
     report = stage.place / "issue.md"
     report.write_text(peers.issue(), encoding="utf-8")
-    words = ("fix", str(stage.repository), "--issue", str(report), "--out", str(stage.place / "out"))
+    words = ("fix", str(stage.repository), "--issue", str(report), "--out", str(stage.place / stage.out))
     environment = stage.environment(Path(sys.executable).parent) | {
         "CODEAGENT_DATA_DIR": str(data),
         "CODEAGENT_SANDBOX": "bubblewrap",
+        "CODEAGENT_DRIVER": "model",
         "CODEAGENT_MODEL__BASE_URL": stage.url,
         "CODEAGENT_MODEL__API_KEY": KEY,
         "CODEAGENT_MODEL__NAME": MODEL,

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from agent.journal import read_journal
@@ -91,13 +91,17 @@ def repetition(endpoint: Endpoint, door: ClosedDoor, installed: Path) -> list[Me
     results = []
     with tempfile.TemporaryDirectory(prefix="codeagent-peers-") as made:
         data = Path(made) / "data"  # of both of our runs: the second finds the environment there
-        for program in ("mini-swe-agent", "Aider", f"{OURS}, cold", f"{OURS}, warm"):
-            place = Path(made) / program.replace(", ", "-")
+        Path(made).chmod(0o755)  # sandboxes run under another user id
+        for program in ("mini-swe-agent", "Aider", OURS):
+            place = Path(made) / program
             place.mkdir()
             stage = peers.Stage(place=place, url=endpoint.url, door=door.url)
             peers.set_up(stage, installed / "project" / "bin" / "python")
-            door.tried.clear()
-            results.append(_run(program, stage, endpoint, door, installed, data))
+            for state in ("cold", "warm") if program == OURS else ("",):
+                door.tried.clear()
+                stage = replace(stage, out=state)
+                name = f"{program}, {state}" if state else program
+                results.append(_run(name, stage, endpoint, door, installed, data))
     return results
 
 
@@ -128,7 +132,7 @@ def _run(
         )
         wall = time.monotonic() - began
     ours = program.startswith(OURS)
-    spans = _journal_spans(stage.place / "out") if ours else _wrapper_spans(stage.test_log)
+    spans = _journal_spans(stage.place / stage.out) if ours else _wrapper_spans(stage.test_log)
     right = (_written_by_us if ours else _written_in_place)(stage)
     if not right or endpoint.problems:
         tail = log.read_text(encoding="utf-8", errors="replace")[-3000:]
@@ -176,7 +180,7 @@ def _written_in_place(stage: peers.Stage) -> bool:
 
 def _written_by_us(stage: peers.Stage) -> bool:
     """Into a patch, from which the lines are taken that are new."""
-    (patch,) = peers.read([stage.place / "out" / "fix.patch"])
+    (patch,) = peers.read([stage.place / stage.out / "fix.patch"])
     added = "\n".join(line[1:] for line in patch.splitlines() if line.startswith("+")) + "\n"
     return peers.changed_as_scripted(added, added)
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from agent.llm.replies import Proposals, Verdict
-from agent.skills.architect import OutlineReply
-from agent.skills.implementer import EditsReply
+from agent.llm.replies import Explanations, Proposals, Verdict
+from agent.skills.debugger import RepairReply
 from agent.skills.test_designer import DesignReply
 from benchmarks import peers_contestants, peers_overhead
 from benchmarks.peers_contestants import DEMO, OLD, SOURCE, aider_script, mini_script
@@ -80,8 +79,8 @@ def test_all_scripts_write_the_same_fix() -> None:
         ("Proposals", "", Proposals),
         ("Proposals", "## Tests made from the issue, which must pass", Proposals),
         ("DesignReply", "", DesignReply),
-        ("OutlineReply", "", OutlineReply),
-        ("EditsReply", "", EditsReply),
+        ("RepairReply", "", RepairReply),
+        ("Explanations", "", Explanations),
         ("Verdict", "", Verdict),
     ],
 )
