@@ -207,8 +207,9 @@ class Chooser:
             said.append(self._answer(question, said))
             chosen = clarifier.chosen(context, question, said[-1])
             output = question.outputs[chosen] if isinstance(chosen, int) else None
-            self._journal.note("answer", {"answer": said[-1], "output": output})
-            if chosen is not Heard.NOTHING or len(said) == TALK:
+            still_open = chosen is Heard.NOTHING and len(said) < TALK
+            self._journal.note("answer", {"answer": said[-1], "output": output, "open": still_open})
+            if not still_open:
                 break
         self._answered = Answered(question=question, answer=said[-1], seen=seen, output=output)
         return self._obeying(ranked, self._answered)

@@ -39,7 +39,7 @@ from agent.show.model import (
     TransitionView,
 )
 from agent.show.operations import edits, step_view, tests_of
-from agent.types import Effect
+from agent.types import Effect, StopReason
 
 JOURNAL = "journal.jsonl"
 PICO = 10**12
@@ -115,6 +115,10 @@ class _Reading:
                 self._gates(body)
             case "outcome", _:
                 self.outcome = body
+            case "question", _:  # where the journal ends while nobody has answered
+                self.outcome = {"stop": StopReason.QUESTION.value, "question": body.get("question")}
+            case "answer", _ if not flag_of(body, "open"):
+                self.outcome = {}
             case None, str(kind):
                 self._effect(kind, body_of(record, "request"), body_of(record, "answer"))
             case _:

@@ -22,6 +22,7 @@ from agent.method import Method
 from agent.protocols import Context, Survivor
 from agent.replay import replay
 from agent.run import open_journal
+from agent.show.read import read_run
 from agent.types import Asking, Question, Solved, StopReason, Unsolved
 from tests.agent.support import TASK, Script, ToySandboxes, edit, services, write_toy
 from tests.clarify.world import DOUBLES, FOUR, KEEPS, LITERAL, THREE, WRONG, Notes, made_tests, run
@@ -227,3 +228,17 @@ def test_the_order_is_that_of_the_protocol() -> None:
     clarifiers: list[Clarifier] = [LITERAL, Judging()]
     survivors: list[Survivor] = []
     assert [clarifier.inputs(None, survivors) for clarifier in clarifiers] == [(), ()]  # type: ignore[arg-type]
+
+
+def test_a_run_that_waits_is_shown_as_one_that_waits(tree: Path, tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    for said in (None, "thanks"):
+        with open_journal(path, run="r", task=TASK) as journal:
+            outcome = run(tree, journal, clarifier=LITERAL, answers=lambda _question, said=said: said)
+        assert isinstance(outcome, Asking)
+        shown = read_run(path)
+        assert shown.stop == StopReason.QUESTION.value
+        assert shown.summary == outcome.question.text
+    with open_journal(path, run="r", task=TASK) as journal:
+        run(tree, journal, clarifier=LITERAL, answers=twice)
+    assert read_run(path).stop == StopReason.SOLVED.value
