@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from agent.context.retrieval import Corpus
 from agent.localize.files import CodeBase
 from agent.localize.graph import Index
 from agent.protocols import Context, SourceTree
@@ -76,6 +77,32 @@ _INDEXES = Indexes()
 def index_of(context: Context, state: State | None = None) -> Index:
     """The index of a state's code; of base without one."""
     return _INDEXES.of(context, state.patch if state else Patch())
+
+
+class Corpora:
+    """Remembers the words of the last trees. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._known: OrderedDict[int, tuple[SourceTree, Corpus]] = OrderedDict()
+
+    def of(self, context: Context) -> Corpus:
+        with self._guard:
+            found = self._known.pop(id(context.source), None)
+            if found is None or found[0] is not context.source:
+                found = context.source, Corpus.of(context.source, index_of(context))
+            self._known[id(context.source)] = found
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+            return found[1]
+
+
+_CORPORA = Corpora()
+
+
+def corpus_of(context: Context) -> Corpus:
+    """The words of the base tree's files."""
+    return _CORPORA.of(context)
 
 
 def code_of(context: Context, state: State) -> CodeBase:

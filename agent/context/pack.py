@@ -13,22 +13,28 @@ from enum import StrEnum
 
 from agent.context.current import code_of, index_of
 from agent.context.excerpt import around, excerpt, lines_of
+from agent.context.places import retrieved
 from agent.context.quote import block, boundary, one_line
 from agent.context.repository_map import outline_lines, repository_map
+from agent.context.retrieval import offers
 from agent.localize.files import CodeBase
 from agent.localize.grammars import is_test
 from agent.localize.graph import Index
-from agent.localize.text import read_issue
+from agent.localize.text import IssueText, read_issue
 from agent.protocols import Context, View
 from agent.types import Location
 
 ISSUE = 16_000  # characters
 MAP = 8_000
 VERSIONS = 3_000
+OFFERS = 2_500
+MOST_OFFERS = 12
+RETRIEVED = 6  # functions beside the places, at level "repository"
 LINES = 12  # on each side of a place
 WINDOW = 24_000
 SMALLEST = 400  # a window of fewer characters shows nothing
 MAX_PLACES = 40
+BESIDE = 2_500  # characters of one file that is no place itself
 
 
 class Level(StrEnum):
@@ -52,9 +58,18 @@ def stable(context: Context, *, issue: int = ISSUE, outline: int = MAP) -> str:
         block("issue", f"{task.title}\n\n{task.text}", issue),
         block("repository map", repository_map(index_of(context), words, outline), outline + 200),
         block("installed versions", context.packages.stated, VERSIONS),
+        block("installed names", offered(context, words), OFFERS),
         block("tests", tests_of(context), 1_500),
     )
     return "\n".join(part for part in parts if part)
+
+
+def offered(context: Context, issue: IssueText) -> str:
+    """What installed packages offer that the issue's words name, with signatures."""
+    found = offers(context.packages, issue.words, MOST_OFFERS)
+    return "\n".join(
+        one_line(f"{name}{one.signature}: {one.summary}".rstrip(": "), 240) for name, one in found
+    )
 
 
 def tests_of(context: Context) -> str:
@@ -74,7 +89,8 @@ def window(view: View, targets: Sequence[Location], level: str, limit: int = WIN
 
     ``level`` "line" shows 12 lines on each side, "function" the whole symbol around each place, "file" the
     whole file (its definitions, and the code around the places, where that is too long), "repository" the
-    places' functions, the outlines of the files one import away, and nothing else. Empty when there is no
+    places' functions, the outlines of the files one import away, and the functions whose words are those of
+    the issue and of the failures. Empty when there is no
     text at any place or ``limit`` is below 400.
     """
     if limit < SMALLEST:
@@ -104,7 +120,7 @@ def _pieces(view: View, targets: Sequence[Location], level: Level, room: int) ->
         room -= len(piece)
         yield piece
     if level is Level.REPOSITORY:
-        yield from _neighbours(code, index, tuple(by_path), room)
+        yield from _beyond(view, code, index, tuple(by_path), room)
 
 
 def _wanted(
@@ -130,13 +146,20 @@ def _wanted(
         yield from range(1, count + 1)
 
 
-def _neighbours(code: CodeBase, index: Index, paths: Sequence[str], room: int) -> Iterator[str]:
-    """The files one import away, in short."""
-    near = dict.fromkeys(other for path in paths for other in index.neighbours(path))
-    for path in near:
+def _beyond(view: View, code: CodeBase, index: Index, paths: Sequence[str], room: int) -> Iterator[str]:
+    """Functions found by their words, then the files one import away in short."""
+    wanted: dict[str, list[int]] = {}
+    for one in retrieved(view, RETRIEVED):
+        definition = index.files[one.path].named(one.symbol)
+        if one.path not in paths and definition is not None:
+            wanted.setdefault(one.path, []).extend(definition.lines)
+    for path in dict.fromkeys(near for place in paths for near in index.neighbours(place)):
+        if path not in paths:
+            wanted.setdefault(path, []).extend(outline_lines(index.files[path]))
+    for path, lines in wanted.items():
         content = code.read(path)
-        if path in paths or content is None or room < SMALLEST:
+        if content is None or room < SMALLEST:
             continue
-        piece = excerpt(path, content, outline_lines(index.files[path]), min(room, 2_000))
+        piece = excerpt(path, content, lines, min(room, BESIDE))
         room -= len(piece)
         yield piece

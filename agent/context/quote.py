@@ -31,7 +31,7 @@ def shortened(text: str, limit: int) -> str:
     """At most ``limit`` characters, the middle left out; says how much."""
     if len(text) <= limit:
         return text
-    mark = f" […{len(text) - limit} more…] "
+    mark = f" […{len(text) - limit + 14} more…] "  # the mark itself takes about 14
     room = limit - len(mark)
     if room <= 0:
         return text[:limit]

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-import tree_sitter_java
 import tree_sitter_javascript
 import tree_sitter_python
 import tree_sitter_typescript
@@ -63,14 +62,6 @@ def script_targets(module: str, _member: str, path: str) -> Iterator[str]:
             yield from (stem[:-3] + end for end in (".ts", ".tsx"))
 
 
-def java_targets(module: str, _member: str, path: str) -> Iterator[str]:
-    """A class by its package, below the same source root as the importing file or at the usual ones."""
-    place = module.replace(".", "/") + ".java"
-    parts = path.split("/")
-    for depth in range(len(parts) - 1, -1, -1):
-        yield "/".join((*parts[:depth], place))
-
-
 _PYTHON = """
 (class_definition name: (identifier) @name) @class
 (function_definition name: (identifier) @name) @function
@@ -103,16 +94,6 @@ _TYPESCRIPT = (
 (type_alias_declaration name: (_) @name) @class
 """
 )
-
-_JAVA = """
-(class_declaration name: (identifier) @name) @class
-(interface_declaration name: (identifier) @name) @class
-(enum_declaration name: (identifier) @name) @class
-(record_declaration name: (identifier) @name) @class
-(method_declaration name: (identifier) @name) @function
-(constructor_declaration name: (identifier) @name) @function
-(import_declaration (scoped_identifier) @from)
-"""
 
 _EXPORTED = frozenset({"export_statement", "lexical_declaration", "variable_declaration"})
 
@@ -148,13 +129,6 @@ GRAMMARS: tuple[Grammar, ...] = (
         query=_TYPESCRIPT,
         targets=script_targets,
         around=_EXPORTED,
-    ),
-    Grammar(
-        name="java",
-        suffixes=(".java",),
-        pointer=tree_sitter_java.language,
-        query=_JAVA,
-        targets=java_targets,
     ),
 )
 

@@ -19,12 +19,14 @@ from agent.localize.grammars import Grammar, compiled, grammar_of, is_test
 from agent.protocols import SourceTree
 
 MAX_FILES = 6000
-MAX_BYTES = 512 << 10  # larger files are generated; the recorded tree holds files up to this size
+MAX_BYTES = 256 << 10  # larger files are generated; what is not of the language takes seconds per file
+MAX_TOTAL = 48 << 20
 MAX_DEFINITIONS = 3000  # per file
 MAX_SIGNATURE = 200
 MAX_NAME = 100
-MAX_DEPTH = 2000  # of the syntax tree: a query takes time with its square
-SAMPLES = 64  # nodes whose depth is looked at
+MAX_DEPTH = 2000  # of the syntax tree
+MAX_RUN = 2000  # of anonymous nodes side by side
+SAMPLES = 256  # nodes that are looked at, to tell whether there is more of these
 VENDORED = frozenset({"node_modules", "site-packages", ".venv", "venv", ".tox", ".nox", "bower_components"})
 _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(rb"\r\n|\r|\n")  # as edits count lines; tree-sitter knows "\n" only
@@ -90,13 +92,17 @@ class Index:
     @classmethod
     def of(cls, source: SourceTree, roots: tuple[str, ...] = (".",)) -> Index:
         found: dict[str, FileOutline] = {}
+        room = MAX_TOTAL
         for path in source.paths():
             if len(found) < MAX_FILES and is_indexed(path):
-                _put(found, path, source.read(path))
+                content = source.read(path) or b""
+                room -= len(content)
+                _put(found, path, content if room >= 0 else None)
         return cls(files=found, roots=roots)
 
     def updated(self, overlay: Mapping[str, bytes | None]) -> Index:
-        """With files changed, added or (None) deleted; only these are read."""
+        """With files changed, added or (None) deleted; only these are read. Equal to an index of the changed
+        tree, as long as that is within the caps."""
         changed = {path: content for path, content in overlay.items() if is_indexed(path)}
         if not changed:
             return self
@@ -163,7 +169,7 @@ def is_indexed(path: str) -> bool:
 
 
 def _put(found: dict[str, FileOutline], path: str, content: bytes | None) -> None:
-    outline = None if content is None or len(content) > MAX_BYTES else outline_of(path, content)
+    outline = None if content is None else outline_of(path, content)
     if outline is None:
         found.pop(path, None)
     else:
@@ -175,24 +181,42 @@ def outline_of(path: str, content: bytes) -> FileOutline | None:
     """What a file defines and imports; None for a file of no known language, or one that cannot be read in
     bounded time."""
     grammar = grammar_of(path)
-    if grammar is None:
+    if grammar is None or len(content) > MAX_BYTES:
         return None
     language, query = compiled(grammar)
     tree = Parser(language).parse(content)
-    return None if _too_deep(tree) else _read(grammar, query, tree, path, content)
+    return None if _hostile(tree) else _read(grammar, query, tree, path, content)
 
 
-def _too_deep(tree: Tree) -> bool:
-    """Whether it is nested as only a hostile file is ("((((" times 100,000: minutes in the query, which with
-    tree-sitter 0.26 must not be given a callback that stops it: it crashes). Looked up at places spread over
-    the tree, which is quick; a nest that does harm takes up most of them."""
+def _hostile(tree: Tree) -> bool:
+    """Whether a query over the tree would take minutes: it takes time with the square of the depth, and of a
+    run of brackets and the like side by side, as in what does not parse ("((((" times 100,000). A query must
+    not be given a callback that stops it, either: with tree-sitter 0.26 that crashes. Looked up at places
+    spread over the tree, which is quick; what does harm takes up many of them."""
     count = tree.root_node.descendant_count
+    samples = min(SAMPLES, count)
     cursor = tree.walk()
-    for number in range(SAMPLES):
-        cursor.goto_descendant(number * count // SAMPLES)
+    seen: set[int] = set()
+    for number in range(samples):
+        cursor.goto_descendant(number * count // samples)
         if cursor.depth > MAX_DEPTH:
             return True
+        node = cursor.node
+        around = node.parent if node is not None else None
+        if around is not None and around.id not in seen:
+            seen.add(around.id)
+            if around.child_count - around.named_child_count > MAX_RUN and _longest_run(around) > MAX_RUN:
+                return True
     return False
+
+
+def _longest_run(node: Node) -> int:
+    """Of children without a name, side by side."""
+    longest = run = 0
+    for child in node.children:
+        run = 0 if child.is_named else run + 1
+        longest = max(longest, run)
+    return longest
 
 
 def _read(grammar: Grammar, query: Query, tree: Tree, path: str, content: bytes) -> FileOutline:
@@ -251,7 +275,10 @@ def _signature(node: Node, content: bytes) -> str:
         body = value.child_by_field_name("body")
     end = min(body.start_byte if body is not None else node.end_byte, node.start_byte + 4 * MAX_SIGNATURE)
     text = content[node.start_byte : end].decode("utf-8", "replace")
-    return _SPACE.sub(" ", text).strip().rstrip(":{=> ").rstrip()[:MAX_SIGNATURE]
+    line = _SPACE.sub(" ", text).strip()
+    for end in ("{", "=>", ":"):
+        line = line.removesuffix(end).rstrip()
+    return line[:MAX_SIGNATURE]
 
 
 def _text(node: Node) -> str:

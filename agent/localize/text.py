@@ -77,22 +77,33 @@ def bm25(
     query: Sequence[str], documents: Sequence[Sequence[str]], k1: float = 1.2, b: float = 0.75
 ) -> list[float]:
     """Okapi BM25 of each document, divided by the largest: 0 to 1."""
-    if not documents:
-        return []
     counts = [Counter(document) for document in documents]
-    mean = sum(len(document) for document in documents) / len(documents) or 1.0
-    spread = Counter(word for count in counts for word in count)
+    return bm25_of_counts(query, counts, [len(document) for document in documents], k1, b)
+
+
+def bm25_of_counts(
+    query: Sequence[str],
+    counts: Sequence[Mapping[str, int]],
+    lengths: Sequence[int],
+    k1: float = 1.2,
+    b: float = 0.75,
+) -> list[float]:
+    """The same of documents given by how often they have each word of the query, and by their lengths."""
+    if not counts:
+        return []
+    mean = sum(lengths) / len(lengths) or 1.0
     wanted = sorted(set(query))
+    spread = {word: sum(word in count for count in counts) for word in wanted}
     inverse = {
-        word: math.log(1 + (len(documents) - spread[word] + 0.5) / (spread[word] + 0.5)) for word in wanted
+        word: math.log(1 + (len(counts) - spread[word] + 0.5) / (spread[word] + 0.5)) for word in wanted
     }
     scores = [
         sum(
-            inverse[word] * count[word] * (k1 + 1) / (count[word] + k1 * (1 - b + b * len(document) / mean))
+            inverse[word] * count[word] * (k1 + 1) / (count[word] + k1 * (1 - b + b * length / mean))
             for word in wanted
-            if count[word]
+            if word in count
         )
-        for document, count in zip(documents, counts, strict=True)
+        for count, length in zip(counts, lengths, strict=True)
     ]
     top = max(scores)
     return [score / top for score in scores] if top > 0 else scores
