@@ -82,7 +82,9 @@ def replies(reply: Any) -> st.SearchStrategy[Any]:
     return value_of(schema, schema.get("$defs", {}))
 
 
-CALM = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CALM = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +112,7 @@ def test_any_answer_of_a_skill(skill: Skill, reply: Any, state: State) -> None:
                 after = MemoryExecutor().apply(state, plan)
             except EditDoesNotApply:
                 return
-            assert set(after.patch.paths) <= {*state.patch.paths, "calc.py", "new.py"} | {
-                path for path in after.patch.paths if path.isprintable() and ".." not in path.split("/")
-            }
+            assert not any(path.startswith("/") or ".." in path.split("/") for path in after.patch.paths)
             assert not set(after.patch.paths) & {"tests/test_calc.py", ".github/w.yml", AREA_TEST.path}
             str(encode(plan)).encode()
 

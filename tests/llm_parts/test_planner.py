@@ -23,6 +23,7 @@ from agent.types import (
     RunTests,
     Skill,
     State,
+    WriteFile,
     WriteOutline,
 )
 from tests.llm_parts.support import (
@@ -169,6 +170,23 @@ def test_a_plan_made_anew_is_another_question_that_knows_why() -> None:
     asks = [expand(wanted, at)[1].asks[0] for at in (first, second)]
     assert asks[0].attempt != asks[1].attempt
     assert "it repeats what failed" in asks[1].prompt.turn
+
+
+CHANGE = WriteFile(path="calc.py", content=b"x")
+
+
+@pytest.mark.parametrize("skill", [Skill.ARCHITECT, Skill.TEST_DESIGNER])
+def test_who_works_for_the_test_designer_hears_of_no_change(skill: Skill) -> None:
+    """B5: an outline goes to it. Actions whose words are withheld are told apart all the same."""
+    edit = tried(action(summary="The edit in words"), CHANGE, state=ON_BASE)
+    at = view(ON_BASE, tried=(edit,))
+    asks = [expand(action(skill, f"Words {n}"), at)[1].asks[0] for n in range(2)]
+    assert asks[0].prompt == asks[1].prompt
+    assert asks[0].attempt != asks[1].attempt
+    assert "Words" not in asks[0].prompt.turn
+    assert "The edit in words" not in asks[0].prompt.turn
+    (fresh,) = expand(action(skill, "Words 0"), view(ON_BASE))[1].asks
+    assert "Words 0" in fresh.prompt.turn
 
 
 def test_the_implementer_works_from_the_action_where_there_is_no_outline() -> None:

@@ -263,6 +263,18 @@ def test_feedback_competes_as_actions_of_the_debugger() -> None:
     assert [each.id for each in again] == [found[2].id]
 
 
+def test_the_built_in_explanation_is_no_action() -> None:
+    """It has no score to be compared by."""
+    assert not ask(NONE, at=view(CHANGED, notes=(replace(NOTE, score_source="", others=()),)))[0]
+
+
+def test_samples_asked_for_in_the_same_words_are_other_questions() -> None:
+    """A pipeline tells nothing of what came of earlier samples."""
+    asks = [ask(NONE, at=view(proposed=frozenset(known)))[1].asks[0] for known in ((), ("m-1",))]
+    assert asks[0].prompt == asks[1].prompt
+    assert asks[0].attempt != asks[1].attempt
+
+
 def test_feedback_needs_a_debugger() -> None:
     at = view(CHANGED, notes=(NOTE,))
     assert not ask(NONE, at=at, method=Method(skills=("implementer",)))[0]
