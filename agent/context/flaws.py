@@ -110,6 +110,8 @@ def _broken_calls(context: Context, before: State, after: State) -> Iterator[str
     now = SymbolIndex(PatchedTree(source=context.source, patch=after.patch), context.import_roots)
     counts: dict[str, int] = {}
     for broken in broken_calls(then, now, changed_signatures(then, now, paths)):
+        if not broken.site.certain:
+            continue
         name = broken.changed.before.dotted
         counts[name] = counts.get(name, 0) + 1
         if counts[name] <= MAX_CALLS:
@@ -119,8 +121,7 @@ def _broken_calls(context: Context, before: State, after: State) -> Iterator[str
 def _sentence(broken: BrokenCall) -> str:
     site, symbol = broken.site, broken.changed.before
     caller = f" in {one_line(site.caller, 100)}" if site.caller else ""
-    may = "calls" if site.certain else "may call"
     return (
-        f"{one_line(site.path)}, line {site.line}{caller} {may} {one_line(symbol.name, 100)}, "
+        f"{one_line(site.path)}, line {site.line}{caller} calls {one_line(symbol.name, 100)}, "
         f"which with this plan {one_line(broken.reason, 160)}"
     )

@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from typing import Any, Protocol
 
+from agent.context.current import index_of
 from agent.context.installed import InstalledModule, InstalledName, InstalledPackages
 from agent.localize.graph import Index
+from agent.protocols import Context
 from sandbox import ENVIRONMENT, Command, Completed, Limits
 
 MAX_IMPORTS = 1500
@@ -41,6 +44,11 @@ def installed(runner: Runs, imports: Iterable[str]) -> InstalledPackages:
     if not wanted:
         return InstalledPackages(problem="the repository imports no package")
     return read_answer(runner.run(survey_command(wanted), label="installed packages"))
+
+
+def with_packages(context: Context, runner: Runs) -> Context:
+    """The context of a run with what is installed for it. Raises as :func:`installed`."""
+    return replace(context, packages=installed(runner, imported(index_of(context))))
 
 
 def imported(index: Index) -> tuple[str, ...]:

@@ -276,8 +276,8 @@ def _signature(node: Node, content: bytes) -> str:
     end = min(body.start_byte if body is not None else node.end_byte, node.start_byte + 4 * MAX_SIGNATURE)
     text = content[node.start_byte : end].decode("utf-8", "replace")
     line = _SPACE.sub(" ", text).strip()
-    for end in ("{", "=>", ":"):
-        line = line.removesuffix(end).rstrip()
+    for opening in ("{", "=>", ":"):
+        line = line.removesuffix(opening).rstrip()
     return line[:MAX_SIGNATURE]
 
 

@@ -116,5 +116,16 @@ def test_callers_of_a_changed_signature(view: Callable[..., View], plan: Callabl
     assert flaws(view(FILES), plan(change, caller)) == ()
 
 
+def test_a_call_that_only_may_be_meant_is_not_said(
+    view: Callable[..., View], plan: Callable[..., Plan]
+) -> None:
+    files = {
+        "a.py": "class A:\n    def advance(self):\n        pass\n",
+        "b.py": "def f(it):\n    it.advance()\n",
+    }
+    change = ReplacePassage(path="a.py", passage="(self)", replacement="(self, steps)")
+    assert flaws(view(files), plan(change)) == ()
+
+
 def test_a_plan_that_does_not_apply_has_none(view: Callable[..., View], plan: Callable[..., Plan]) -> None:
     assert flaws(view(FILES), plan(ReplacePassage(path="pages.py", passage="nowhere", replacement="x"))) == ()

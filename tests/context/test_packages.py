@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from agent.codec import decode, encode
 from agent.context.installed import InstalledPackages
-from agent.context.packages import imported, installed, read_answer, survey_command
+from agent.context.packages import imported, installed, read_answer, survey_command, with_packages
 from agent.effects import Clock, JournaledRunner, SandboxPool
 from agent.journal import MemoryJournal
 from agent.localize.graph import Index
 from sandbox import Completed, LimitName, SandboxSpec
 from sandbox.bubblewrap import BubblewrapSandboxes
 from tests.agent.offline import make_environment
-from tests.context.conftest import MemoryTree
+from tests.context.conftest import MemoryTree, make_view
 
 PLAIN = '''
 """A package."""
@@ -183,6 +183,8 @@ def test_the_real_pytest_is_listed(found: InstalledPackages) -> None:
 def test_asked_once_per_run(pool: SandboxPool) -> None:
     journal = MemoryJournal()
     first = installed(runner(pool, journal), ["plain"])
+    context = make_view({"a.py": "import plain\n"}).context
+    assert with_packages(context, runner(pool, journal)).packages == first
     ended = SandboxPool(lambda: pytest.fail("a sandbox was opened"), workers=1, cancelled=lambda: False)
     with ended:
         assert installed(runner(ended, journal), ["plain"]) == first
