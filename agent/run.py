@@ -13,6 +13,7 @@ from agent.choice.selector import Chooser
 from agent.clarify import Clarifier, ModelClarifier
 from agent.codec import decode, encode, encode_fields
 from agent.confirm import confirm
+from agent.context.packages import with_packages
 from agent.effects import Clock, JournaledRunner, SandboxPool, tick
 from agent.errors import Cancelled, JournalDiverged
 from agent.executor import Bench, SandboxExecutor
@@ -199,6 +200,8 @@ class _Run:
             runner=runner, suite=suite, limits=_capped(settings, baseline), suite_limits=settings.suite_limits
         )
         context = Context(task=task, source=source, baseline=baseline, import_roots=environment.import_roots)
+        if settings.method.driver is not Driver.BUILT_IN:  # only a model is told of packages
+            context = with_packages(context, runner)
         model = self._model()
         executor = SandboxExecutor(context, bench)
         (root,) = executor.measure([State(tests=task.given_tests)])

@@ -25,7 +25,10 @@ from agent.protocols import Journal, JsonObject
 LARGEST = 16 << 20
 SNAPSHOT_FILE = 512 << 10  # larger ones are recorded one by one, when something reads them
 SNAPSHOT_TOTAL = 32 << 20
-SNAPSHOT_SUFFIXES = (".py", ".pyi", ".toml", ".cfg", ".ini", ".txt", ".md", ".rst", ".json", ".yml", ".yaml")
+SNAPSHOT_SUFFIXES = (
+    *(".py", ".pyi", ".toml", ".cfg", ".ini", ".txt", ".md", ".rst", ".json", ".yml", ".yaml"),
+    *(".js", ".jsx", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx"),  # agent.localize.grammars
+)
 
 
 class HostTree:
