@@ -122,7 +122,7 @@ def describe(setup: Setup, label: Label) -> str:
     """The configuration in words: what was switched, and every cap that differs from row to row."""
     method, budget = setup.method, setup.budget
     if label is Label.NULL:
-        return f"null hypothesis: pipeline, caps and proposals of: {describe(setup, Label.MAIN)}"
+        return f"null hypothesis (pipeline) of: {describe(setup, Label.MAIN)}"
     ablated = {
         "no self-feedback": not method.self_feedback,
         "no tests": not method.generated_tests,
@@ -133,7 +133,7 @@ def describe(setup: Setup, label: Label) -> str:
     off += [f"without {skill}" for skill in _skills_off(setup)]
     caps = [f"{budget.max_iterations} iterations"]
     caps += [f"${budget.max_money:g}"] if budget.max_money else []
-    caps += [f"{budget.max_tokens} tokens"] if budget.max_tokens else []
+    caps += [f"{budget.max_tokens:,} tokens"] if budget.max_tokens else []
     chosen = [] if method.driver.value == "pipeline" else [method.search]
     return ", ".join([method.driver.value, *chosen, *caps, f"agreement {method.agreement.value}", *off])
 

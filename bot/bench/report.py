@@ -76,8 +76,11 @@ def _title(setup: Setup) -> str:
 
 
 def _model_line(summaries: Sequence[Summary]) -> str:
-    used = [f"{summary.name}: {', '.join(summary.models)}" for summary in summaries]
-    return f"Models: {'; '.join(used)}."
+    used = {summary.models for summary in summaries}
+    if len(used) == 1:
+        return f"Models: {', '.join(summaries[0].models)}."
+    each = [f"{summary.name}: {', '.join(summary.models)}" for summary in summaries]
+    return f"Models: {'; '.join(each)}."
 
 
 def _cells(summary: Summary) -> tuple[str, ...]:

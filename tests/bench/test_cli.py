@@ -80,7 +80,7 @@ def test_a_run_with_its_null_hypothesis_ends_in_a_report(data: Path, tmp_path: P
     for name in FILES:
         assert (out / name).is_file()
     assert "100.00 ± 0.00" in shown
-    assert "null hypothesis: pipeline" in shown
+    assert "null hypothesis (pipeline) of: built-in" in shown
     assert "none (built-in)" in shown  # G6
     assert len(list(out.rglob(ROW))) == 8
     idle = Wired()
