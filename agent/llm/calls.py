@@ -67,12 +67,14 @@ class Calls:
         tally = self._intents.left_behind(call.key)
         done = self._done(call, halted, price, tally)
         redact = self._line.redact if self._line is not None else str
+        text = redact(done.text)
         return replace(
             done,
             prompt=Prompt(
                 system=redact(prompt.system), stable=redact(prompt.stable), turn=redact(prompt.turn)
             ),
-            text=redact(done.text),
+            text=text,
+            tokens=done.tokens if text == done.text else (),  # the key could be put together from them
             detail=redact(done.detail),
             priced=price is not None,
             lost=tally.lost,

@@ -249,7 +249,7 @@ def test_the_key_is_in_no_journal_and_no_answer(tmp_path: Path, caplog: pytest.L
             first = desk.ask(question(f"Is {SECRET} safe?"))
             others = [desk.ask(each) for each in QUESTIONS[:3]]
             assert isinstance(first, Answer)
-            assert first.value.reason == "your key is [redacted]"
+            assert (first.value.reason, first.tokens) == ("your key is [redacted]", ())
             kinds = [failed.kind for failed in others if isinstance(failed, Failed)]
             assert kinds == [Misbehaviour.REFUSED, Misbehaviour.INVALID_JSON, Misbehaviour.BAD_REQUEST]
             spend = desk.spend
