@@ -20,6 +20,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as WaitedInVain
 
+from bot.job_tables import (
+    ACTIVE,
+    belongs,
+    job_of,
+    job_with,
+    jobs,
+    last_of,
+    metadata,
+    replies,
+)
 from bot.queue import (
     Ending,
     Enqueued,
@@ -31,54 +41,8 @@ from bot.queue import (
     TaskRequest,
     reply_from_json,
     reply_to_json,
-    request_from_json,
     request_to_json,
-    result_from_json,
     result_to_json,
-)
-
-_metadata = sa.MetaData()
-
-_jobs = sa.Table(
-    "codeagent_jobs",
-    _metadata,
-    sa.Column("job_id", sa.String(64), primary_key=True),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("request", sa.Text, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False, default=""),
-    sa.Column("starts", sa.Integer, nullable=False, default=0),
-    sa.Column("cancelling", sa.Boolean, nullable=False, default=False),
-    sa.Column("result", sa.Text, nullable=False, default=""),
-    sa.Column("error", sa.Text, nullable=False, default=""),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("updated", sa.Float, nullable=False),
-)
-
-_ACTIVE = (JobState.QUEUED.value, JobState.RUNNING.value)
-
-# What makes "one job per issue" true under any race: the database refuses the second active row.
-sa.Index(
-    "codeagent_jobs_one_active",
-    _jobs.c.subject,
-    unique=True,
-    sqlite_where=_jobs.c.state.in_(_ACTIVE),
-    postgresql_where=_jobs.c.state.in_(_ACTIVE),
-)
-
-_replies = sa.Table(
-    "codeagent_replies",  # that came while another one was being looked at
-    _metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("reply", sa.Text, nullable=False),
-)
-
-_deliveries = sa.Table(
-    "codeagent_deliveries",
-    _metadata,
-    sa.Column("delivery", sa.String(64), primary_key=True),
-    sa.Column("job_id", sa.String(64), nullable=False),
 )
 
 Accepted = TypeVar("Accepted")
@@ -125,7 +89,7 @@ class JobStore:
     def create_tables(self) -> None:
         """The caller makes sure that one process at a time does this."""
         with self._engine.begin() as connection:
-            _metadata.create_all(connection)
+            metadata.create_all(connection)
 
     # --- Asking -------------------------------------------------------------------------------------------
 
@@ -151,32 +115,32 @@ class JobStore:
         raise QueueUnavailable("too many deliveries at once for one issue")
 
     def _enqueue(self, connection: sa.Connection, request: TaskRequest, put_in_queue: PutInQueue) -> Enqueued:
-        known = _job_of(connection, request.delivery)
+        known = job_of(connection, request.delivery)
         if known is not None and known.state != JobState.FAILED:
             return Enqueued(job_id=known.job_id, new=False)
         active = connection.execute(
-            sa.select(_jobs.c.job_id).where(_jobs.c.subject == request.subject, _jobs.c.state.in_(_ACTIVE))
+            sa.select(jobs.c.job_id).where(jobs.c.subject == request.subject, jobs.c.state.in_(ACTIVE))
         ).scalar()
         job_id = active or secrets.token_hex(16)  # unguessable: it is also the address of the run's page
-        _belongs(connection, request.delivery, job_id)
+        belongs(connection, request.delivery, job_id)
         if active is None:
             self._insert(connection, job_id, request)
             put_in_queue(connection, job_id)
         return Enqueued(job_id=job_id, new=active is None)
 
     def _reply(self, connection: sa.Connection, reply: Reply, put_in_queue: PutInQueue) -> Enqueued | None:
-        known = _job_of(connection, reply.delivery)
+        known = job_of(connection, reply.delivery)
         if known is not None and known.state != JobState.FAILED:
             return Enqueued(job_id=known.job_id, new=False)
-        last = _last_of(connection, reply.subject)
+        last = last_of(connection, reply.subject)
         if last is None:
             return None
         if last.state.active:
             if last.request.reply is None:
                 return None  # it works on the issue and has asked nothing yet
-            _belongs(connection, reply.delivery, last.job_id)
+            belongs(connection, reply.delivery, last.job_id)
             waiting = {"subject": reply.subject, "reply": json.dumps(reply_to_json(reply))}
-            connection.execute(_replies.insert().values(waiting))
+            connection.execute(replies.insert().values(waiting))
             return Enqueued(job_id=last.job_id, new=False)
         again = known is not None and known.job_id == last.job_id  # redelivered, since its job failed
         if not again and (last.result is None or last.result.ending is not Ending.ASKING):
@@ -190,14 +154,14 @@ class JobStore:
         """A new job for the same run."""
         job_id = secrets.token_hex(16)
         self._insert(connection, job_id, replace(asked.request, run=asked.run, reply=reply))
-        _belongs(connection, reply.delivery, job_id)
+        belongs(connection, reply.delivery, job_id)
         put_in_queue(connection, job_id)
         return job_id
 
     def _insert(self, connection: sa.Connection, job_id: str, request: TaskRequest) -> None:
         now = self._clock()
         connection.execute(
-            _jobs.insert().values(
+            jobs.insert().values(
                 job_id=job_id,
                 subject=request.subject,
                 state=JobState.QUEUED.value,
@@ -208,42 +172,41 @@ class JobStore:
         )
 
     def request_cancel(self, job_id: str) -> bool:
-        with self._update(_jobs.c.job_id == job_id, _jobs.c.state.in_(_ACTIVE)) as change:
+        with self._update(jobs.c.job_id == job_id, jobs.c.state.in_(ACTIVE)) as change:
             return change(cancelling=True)
 
     # --- Looking ------------------------------------------------------------------------------------------
 
     def view(self, job_id: str) -> JobView | None:
         with self._engine.connect() as connection:
-            row = connection.execute(sa.select(_jobs).where(_jobs.c.job_id == job_id)).first()
-        return None if row is None else _view(row)
+            return job_with(connection, job_id)
 
     def active(self) -> tuple[str, ...]:
-        return self._ids(_jobs.c.state.in_(_ACTIVE))
+        return self._ids(jobs.c.state.in_(ACTIVE))
 
     def cancelling(self, job_ids: Sequence[str]) -> frozenset[str]:
-        return frozenset(self._ids(_jobs.c.job_id.in_(job_ids), _jobs.c.cancelling))
+        return frozenset(self._ids(jobs.c.job_id.in_(job_ids), jobs.c.cancelling))
 
     def disowned(self, job_ids: Sequence[str], owner: str) -> frozenset[str]:
         """Those of the jobs that another worker has taken over."""
-        return frozenset(self._ids(_jobs.c.job_id.in_(job_ids), _jobs.c.owner != owner))
+        return frozenset(self._ids(jobs.c.job_id.in_(job_ids), jobs.c.owner != owner))
 
     def _ids(self, *where: sa.ColumnElement[bool]) -> tuple[str, ...]:
         with self._engine.connect() as connection:
-            return tuple(connection.execute(sa.select(_jobs.c.job_id).where(*where)).scalars())
+            return tuple(connection.execute(sa.select(jobs.c.job_id).where(*where)).scalars())
 
     # --- Working ------------------------------------------------------------------------------------------
 
     def start(self, job_id: str, owner: str) -> JobView | None:
         """Take a job up. None when it does not exist; its view when it has ended already."""
-        with self._update(_jobs.c.job_id == job_id, _jobs.c.state.in_(_ACTIVE)) as change:
-            change(state=JobState.RUNNING.value, owner=owner, starts=_jobs.c.starts + 1)
+        with self._update(jobs.c.job_id == job_id, jobs.c.state.in_(ACTIVE)) as change:
+            change(state=JobState.RUNNING.value, owner=owner, starts=jobs.c.starts + 1)
         return self.view(job_id)
 
     def interrupted(self, job_id: str, owner: str) -> None:
         """The worker goes away on purpose: that does not count as a start."""
-        with self._update(_jobs.c.job_id == job_id, _jobs.c.owner == owner, _jobs.c.starts > 0) as change:
-            change(starts=_jobs.c.starts - 1)
+        with self._update(jobs.c.job_id == job_id, jobs.c.owner == owner, jobs.c.starts > 0) as change:
+            change(starts=jobs.c.starts - 1)
 
     def finish(self, job_id: str, owner: str, result: JobResult, put_in_queue: PutInQueue) -> None:
         """If its question is still open, the next reply that came meanwhile has its turn."""
@@ -252,29 +215,29 @@ class JobStore:
             "result": json.dumps(result_to_json(result)),
             "updated": self._clock(),
         }
-        mine = (_jobs.c.job_id == job_id, _jobs.c.owner == owner)
+        mine = (jobs.c.job_id == job_id, jobs.c.owner == owner)
         with self._writing() as connection:
-            if not connection.execute(_jobs.update().where(*mine).values(done)).rowcount:
+            if not connection.execute(jobs.update().where(*mine).values(done)).rowcount:
                 return
-            view = _last_of(connection, None, job_id)
+            view = job_with(connection, job_id)
             if view is None or view.request.reply is None:
                 return
-            waiting = _replies.c.subject == view.request.subject
-            first = connection.execute(sa.select(_replies).where(waiting).order_by(_replies.c.number)).first()
+            waiting = replies.c.subject == view.request.subject
+            first = connection.execute(sa.select(replies).where(waiting).order_by(replies.c.number)).first()
             if first is not None and result.ending is Ending.ASKING:
-                waiting = _replies.c.number == first.number
+                waiting = replies.c.number == first.number
                 self._go_on(connection, view, reply_from_json(json.loads(first.reply)), put_in_queue)
-            connection.execute(_replies.delete().where(waiting))
+            connection.execute(replies.delete().where(waiting))
 
     def fail(self, job_id: str, error: str, owner: str | None = None) -> None:
         """Without an owner: whoever has it (the queue lost it)."""
-        fence = () if owner is None else (_jobs.c.owner == owner,)
+        fence = () if owner is None else (jobs.c.owner == owner,)
         with self._writing() as connection:
-            mine = (_jobs.c.job_id == job_id, _jobs.c.state.in_(_ACTIVE), *fence)
+            mine = (jobs.c.job_id == job_id, jobs.c.state.in_(ACTIVE), *fence)
             failed = {"state": JobState.FAILED.value, "error": error[:500], "updated": self._clock()}
-            if connection.execute(_jobs.update().where(*mine).values(failed)).rowcount:
-                subject = sa.select(_jobs.c.subject).where(_jobs.c.job_id == job_id).scalar_subquery()
-                connection.execute(_replies.delete().where(_replies.c.subject == subject))
+            if connection.execute(jobs.update().where(*mine).values(failed)).rowcount:
+                subject = sa.select(jobs.c.subject).where(jobs.c.job_id == job_id).scalar_subquery()
+                connection.execute(replies.delete().where(replies.c.subject == subject))
 
     @contextmanager
     def _update(self, *where: sa.ColumnElement[bool]) -> Iterator[Callable[..., bool]]:
@@ -282,7 +245,7 @@ class JobStore:
         with self._writing() as connection:
 
             def change(**values: object) -> bool:
-                statement = _jobs.update().where(*where).values(updated=self._clock(), **values)
+                statement = jobs.update().where(*where).values(updated=self._clock(), **values)
                 return connection.execute(statement).rowcount > 0
 
             yield change
@@ -300,40 +263,3 @@ class JobStore:
         finally:
             if self._turn is not None:
                 self._turn.release()
-
-
-def _job_of(connection: sa.Connection, delivery: str) -> Any:
-    """The job that a delivery got."""
-    return connection.execute(
-        sa.select(_jobs.c.job_id, _jobs.c.state)
-        .join(_deliveries, _deliveries.c.job_id == _jobs.c.job_id)
-        .where(_deliveries.c.delivery == delivery)
-    ).first()
-
-
-def _belongs(connection: sa.Connection, delivery: str, job_id: str) -> None:
-    mine = _deliveries.c.delivery == delivery
-    if not connection.execute(_deliveries.update().where(mine).values(job_id=job_id)).rowcount:
-        connection.execute(_deliveries.insert().values(delivery=delivery, job_id=job_id))
-
-
-def _last_of(connection: sa.Connection, subject: str | None, job_id: str = "") -> JobView | None:
-    """The job with this id, or the latest of a subject."""
-    which = _jobs.c.job_id == job_id if subject is None else _jobs.c.subject == subject
-    latest = (_jobs.c.state.in_(_ACTIVE).desc(), _jobs.c.created.desc())
-    row = connection.execute(sa.select(_jobs).where(which).order_by(*latest).limit(1)).first()
-    return None if row is None else _view(row)
-
-
-def _view(row: Any) -> JobView:
-    return JobView(
-        job_id=row.job_id,
-        state=JobState(row.state),
-        request=request_from_json(json.loads(row.request)),
-        starts=row.starts,
-        cancelling=row.cancelling,
-        result=result_from_json(json.loads(row.result)) if row.result else None,
-        error=row.error,
-        created=row.created,
-        updated=row.updated,
-    )
