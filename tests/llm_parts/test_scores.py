@@ -80,6 +80,11 @@ def test_shares_are_understood(confidences: list[float], per_cent: list[float]) 
     assert values == tuple(round(math.log(one / 100), 6) for one in per_cent)
 
 
+@pytest.mark.parametrize(("logprob", "score"), [(5.0, 0.0), (-math.inf, round(math.log(0.001), 6))])
+def test_log_probabilities_out_of_range_are_brought_into_it(logprob: float, score: float) -> None:
+    assert scores(TEXT, tokens_of(TEXT, 4, logprob), "actions", [1, 1]) == ((score, score), LOG_PROBABILITY)
+
+
 def test_a_reasoning_prefix_in_the_tokens_does_not_shift_them() -> None:
     tokens = [Token(text="<think>", logprob=-7.0), *tokens_of(TEXT, 1, -0.5)]
     assert scores(TEXT, tokens, "actions", [1, 1]) == ((-0.5, -0.5), LOG_PROBABILITY)

@@ -18,7 +18,7 @@ from agent.types import (
     WriteFile,
     WriteOutline,
 )
-from tests.llm_parts.support import CHANGED, CONTEXT, OUTLINE
+from tests.llm_parts.support import CHANGED, CONTEXT, OUTLINE, MemoryTree
 
 FILES = Files(CONTEXT.source, State())
 SITUATION = Situation(
@@ -200,7 +200,13 @@ def test_repairs_of_no_use(changes: dict[str, Any], reason: str) -> None:
 def test_paths_outside_are_left_for_the_decision_to_refuse_and_never_read() -> None:
     made = repair(edits=[OUT])
     assert isinstance(made, Made)
-    assert FILES.read("../x") is None
+
+    class Strict(MemoryTree):
+        def read(self, path: str) -> bytes | None:
+            raise AssertionError(path)
+
+    files = Files(Strict({}), State())
+    assert [files.read(path) for path in ("../x", "/x", "a/./b", "\ud800", "")] == [None] * 5
 
 
 # --- Prompts
