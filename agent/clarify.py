@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from agent.errors import BudgetSpent, ModelUnusable
 from agent.llm import prompts
 from agent.llm.types import Answer, Ask, Component, Prompt
 from agent.protocols import Context, Model, Survivor
@@ -72,7 +73,7 @@ class Heard(Enum):
 
 
 class Clarifier(Protocol):
-    """Raises BudgetSpent and ModelUnusable where it asks a model."""
+    """Judges and never fails: what cannot be asked is not judged."""
 
     def inputs(self, context: Context, survivors: Sequence[Survivor]) -> Sequence[str]:
         """More inputs to try, as lines of code that end in an expression; may be none."""
@@ -184,8 +185,8 @@ class Inputs(_Form):
 
 
 class ModelClarifier:
-    """Asks the component CLARIFIER. What fails to answer judges nothing: nobody is bothered because an
-    endpoint is down."""
+    """Asks the component CLARIFIER. What fails to answer, or may cost no more, judges nothing: nobody is
+    bothered because an endpoint is down, and patches that pass are still proven."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -233,7 +234,10 @@ class ModelClarifier:
             stable=prompts.joined(prompts.section("The issue", prompts.untrusted("issue", issue, _ISSUE))),
             turn=prompts.joined(*sections),
         )
-        answer = self._model.ask(Ask(component=Component.CLARIFIER, prompt=prompt, reply=form))
+        try:
+            answer = self._model.ask(Ask(component=Component.CLARIFIER, prompt=prompt, reply=form))
+        except (BudgetSpent, ModelUnusable):  # the search meets it again when it asks for more itself
+            return None
         return answer.value if isinstance(answer, Answer) else None
 
 

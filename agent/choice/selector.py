@@ -80,7 +80,7 @@ class Chooser:
         self._informed: Context | None = None
 
     def order(self, context: Context, survivors: Sequence[Survivor]) -> Sequence[Survivor]:
-        """Best first. Raises AwaitingAnswer, BudgetSpent, ModelUnusable."""
+        """Best first. Raises AwaitingAnswer."""
         witnesses = _witnesses(survivors)
         if not witnesses and all(survivor.action.origin != MODEL for survivor in survivors):
             return survivors  # built-in: its learned ranker knows more than the size of a change

@@ -25,9 +25,10 @@ from agent.clarify import (
     quoted,
     same_output,
 )
+from agent.errors import BudgetSpent, ModelUnusable
 from agent.llm.types import Answer, Ask, Component, Failed, Misbehaviour, Usage
 from agent.protocols import Context, Survivor
-from agent.types import Baseline, Patch, Question, State
+from agent.types import Baseline, Patch, Question, State, StopReason
 from tests.agent.support import GOOD, TASK, action
 from tests.choice.support import Files
 
@@ -118,6 +119,8 @@ class Scripted:
 
     def ask(self, ask: Ask[Any]) -> Any:
         self.asks.append(ask)
+        if isinstance(self.value, Exception):
+            raise self.value
         if self.value is None:
             return Failed(kind=Misbehaviour.REFUSED)
         return Answer(value=self.value, text="", model="m", usage=Usage())
@@ -166,10 +169,16 @@ def test_which_output_an_answer_means(number: int, chosen: int | Heard) -> None:
     assert "the double" in model.asks[0].prompt.turn
 
 
-def test_a_model_that_does_not_answer_leaves_it_to_the_words() -> None:
-    assert ModelClarifier(Scripted(None)).chosen(CONTEXT, QUESTION, "6") == 1
-    assert ModelClarifier(Scripted(None)).chosen(CONTEXT, QUESTION, "thanks") is Heard.NOTHING
-    assert ModelClarifier(Scripted(None)).inputs(CONTEXT, ()) == ()
+@pytest.mark.parametrize(
+    "problem", [None, BudgetSpent(StopReason.MONEY, "no more"), ModelUnusable("no such model")]
+)
+def test_a_model_that_does_not_answer_leaves_it_to_the_words(problem: Exception | None) -> None:
+    """Also where it may cost no more: patches that pass are there and want to be proven."""
+    clarifier = ModelClarifier(Scripted(problem))
+    assert clarifier.chosen(CONTEXT, QUESTION, "6") == 1
+    assert clarifier.chosen(CONTEXT, QUESTION, "thanks") is Heard.NOTHING
+    assert clarifier.inputs(CONTEXT, ()) == ()
+    assert isinstance(clarifier.judge(CONTEXT, DIFFERENT), Unjudged)
 
 
 def test_proposed_inputs_are_few() -> None:
