@@ -153,6 +153,10 @@ def _measure(benchmark: Benchmark, console: Console, rim: Rim, wire: Wire) -> Ca
         sandbox: SandboxOption = None,
     ) -> None:
         with rim():
+            if null_hypothesis and policy is Driver.PIPELINE:
+                raise ConfigError(
+                    "--policy pipeline is the null hypothesis itself; leave --null-hypothesis out."
+                )
             chosen = Chosen(
                 benchmark=benchmark, data=data, language=language, split=split,
                 seed=seed, sample=sample, held_out=held_out, limit=limit,

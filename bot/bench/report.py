@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from agent.types import StopReason
 from bot.bench.metrics import DEFINITIONS, Iteration, Mean, Source, Summary, summarize
 from bot.bench.rows import ROW, Label, Row, Setup, read_row, read_setup
 from bot.bench.svg import Bar, bars, curves
@@ -60,6 +61,13 @@ def markdown(setup: Setup, summaries: Sequence[Summary]) -> str:
         f"- Not complete: {summary.name}. Its figures are of the rows that there are."
         for summary in summaries
         if not summary.complete
+    ]
+    lines += [
+        f"- {count} runs of {summary.name} ended because the model was unusable; they count as they are, and "
+        "--retry-unusable measures them again."
+        for summary in summaries
+        for stop, count in summary.stops
+        if stop == StopReason.MODEL.value
     ]
     for summary in summaries:
         lines += ["", *_rounds(summary)] if summary.rounds else []

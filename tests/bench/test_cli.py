@@ -158,6 +158,7 @@ def test_directories_of_the_same_problems_are_put_side_by_side(data: Path, tmp_p
         (["humaneval", "--data", "nowhere.jsonl"], "cannot be read"),
         (["humaneval", "--language", "js"], "Python only"),
         (["humaneval", "--held-out"], "needs --sample"),
+        (["humaneval", "--policy", "pipeline", "--null-hypothesis"], "null hypothesis itself"),
         (["humaneval", "--sample", "9", "--held-out"], "No problem"),
         (["multipl-e", "--language", "java"], "needs a JDK"),
     ],

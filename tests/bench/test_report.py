@@ -124,6 +124,8 @@ def test_the_table_names_models_definitions_and_what_is_missing() -> None:
         "66.7% of 12 (100.0% of 8)",
     ):
         assert part in text
+    stopped = markdown(SETUP, [summarize(source([row("A", 1, 0, stop="model unusable")], expected=1))])
+    assert "1 runs of model" in stopped
     assert "no reference" in markdown(SETUP, [summarize(source([row("A", 1, 1, exact=None)]))])
 
 
