@@ -8,7 +8,7 @@ from functools import lru_cache
 from threading import Lock
 
 from agent.builtin.decision import ENOUGH_TESTS
-from agent.localize.combine import locate
+from agent.context.places import places
 from agent.localize.files import CodeBase
 from agent.method import Method
 from agent.protocols import Context, View
@@ -157,7 +157,7 @@ def _localised(view: View) -> tuple[Location, ...]:
 
 @lru_cache(maxsize=16)
 def _located(asked: _Question) -> tuple[Location, ...]:
-    return locate(asked.context, asked.state, limit=MOST_TARGETS)
+    return places(View(context=asked.context, state=asked.state), MOST_TARGETS)
 
 
 _ONE_AT_A_TIME = Lock()
