@@ -13,32 +13,24 @@ from agent.errors import JournalCorrupt
 from agent.journal import scan_journal
 from agent.protocols import JsonObject
 from agent.show.fields import (
-    NOTHING,
     Body,
     bodies_of,
     body_of,
     count_of,
     flag_of,
     id_of,
-    named_texts_of,
     number_of,
-    shortened,
     text_of,
-    texts_of,
 )
 from agent.show.model import (
     ActionView,
-    GateView,
     NodeView,
-    NoteView,
     PhaseView,
-    ReportView,
-    ResultsView,
     RunView,
-    TaskView,
     TransitionView,
 )
 from agent.show.operations import edits, step_view, tests_of
+from agent.show.views import action_view, gate_view, note_view, results_view, settings_view, task_view
 from agent.types import Effect, StopReason
 
 JOURNAL = "journal.jsonl"
@@ -132,9 +124,9 @@ class _Reading:
             return
         node.visits.append(count_of(body, "visit"))
         node.digest = node.digest or text_of(body, "state", 64)
-        node.results = node.results or _results(body.get("results"))
+        node.results = node.results or results_view(body.get("results"))
         for each in bodies_of(body, "actions", 10_000):
-            action = _action(each)
+            action = action_view(each)
             self.actions[node.id, action.id] = action
 
     def _transition(self, place: int, body: Body) -> None:
@@ -171,7 +163,7 @@ class _Reading:
             depth=node.depth + 1,
             digest=text_of(body, "state", 64),
             arrived=step,
-            results=_results(body.get("results")),
+            results=results_view(body.get("results")),
         )
         child.patched = node.patched or edits(bodies_of(body, "plan"))
         self.nodes[child.id] = child
@@ -183,7 +175,7 @@ class _Reading:
         node = self._node(body)
         if node is None:
             return
-        node.notes = tuple(_note(each) for each in bodies_of(body, "notes"))
+        node.notes = tuple(note_view(each) for each in bodies_of(body, "notes"))
         node.descend = flag_of(body, "descend")
         node.descend_reason = text_of(body, "reason")
         node.closed = bool(flag_of(body, "closed"))
@@ -191,7 +183,7 @@ class _Reading:
     def _gates(self, body: Body) -> None:
         node = self._node(body)
         if node is not None:
-            node.gates = tuple(_gate(each) for each in bodies_of(body, "gates"))
+            node.gates = tuple(gate_view(each) for each in bodies_of(body, "gates"))
 
     def _node(self, body: Body) -> NodeView | None:
         node = self.nodes.get(id_of(body, "node") or 0) if id_of(body, "node") is not None else None
@@ -204,7 +196,7 @@ class _Reading:
     def _effect(self, kind: str, request: Body, answer: Body) -> None:
         clock = number_of(answer, "clock")
         if kind == "settings":
-            self.settings = dict(_settings(body_of(answer, "settings")))
+            self.settings = dict(settings_view(body_of(answer, "settings")))
         elif kind == "environment":
             self._phase("environment").seconds += clock or 0.0
         elif kind == "run":
@@ -236,7 +228,7 @@ class _Reading:
         spend = body_of(self.outcome, "spend")
         view = RunView(
             run=text_of(header, "run", 100),
-            task=_task(body_of(header, "task")),
+            task=task_view(body_of(header, "task")),
             settings=self.settings,
             nodes=self.nodes,
             best=self.best,
@@ -256,84 +248,6 @@ def _remarks(damage: str, left_out: int) -> Iterator[str]:
         yield f"The journal is damaged; what comes before is shown: {damage}."
     if left_out:
         yield f"{left_out} rows of the journal fit to nothing before them and were left out."
-
-
-def _task(body: Body) -> TaskView:
-    return TaskView(
-        repository=text_of(body, "repository", 400),
-        base=text_of(body, "base", 64),
-        title=text_of(body, "title", 400),
-        text=text_of(body, "text", 20_000),
-        number=id_of(body, "number"),
-    )
-
-
-def _settings(body: Body) -> Iterator[tuple[str, str]]:
-    """What of the method and the budget is not as usual; the usual is left out of a record."""
-    for group in ("method", "budget"):
-        for name, value in list(body_of(body, group).items())[:40]:
-            if name != "is":
-                yield f"{group}: {shortened(str(name), 60)}", shortened(str(value), 300)
-
-
-def _action(body: Body) -> ActionView:
-    return ActionView(
-        id=text_of(body, "id", 300),
-        skill=text_of(body, "skill", 40),
-        kind=text_of(body, "kind", 100),
-        summary=text_of(body, "summary"),
-        score=number_of(body, "score"),
-        score_source=text_of(body, "score_source", 100),
-        origin=text_of(body, "origin", 100),
-        level=text_of(body, "level", 40),
-        target=_place(body_of(body, "target")),
-    )
-
-
-def _place(body: Body) -> str:
-    if body is NOTHING:
-        return ""
-    symbol = text_of(body, "symbol", 200)
-    return f"{text_of(body, 'path', 300)}:{count_of(body, 'line')}" + (f" in {symbol}" if symbol else "")
-
-
-def _note(body: Body) -> NoteView:
-    return NoteView(
-        test=text_of(body, "test", 300), kind=text_of(body, "kind", 40), text=text_of(body, "text")
-    )
-
-
-def _gate(body: Body) -> GateView:
-    return GateView(
-        name=text_of(body, "name", 100),
-        passed=bool(flag_of(body, "passed")),
-        explanation=text_of(body, "explanation", 1_000),
-    )
-
-
-def _results(value: object) -> ResultsView | None:
-    if not isinstance(value, Mapping):
-        return None
-    suite = value.get("suite")
-    return ResultsView(
-        score=number_of(value, "score"),
-        passes=bool(flag_of(value, "passes")),
-        reproduced=bool(flag_of(value, "reproduced")),
-        remark=text_of(value, "remark"),
-        regressions=texts_of(value, "regressions"),
-        generated=_report(body_of(value, "generated")),
-        suite=_report(suite) if isinstance(suite, Mapping) else None,
-    )
-
-
-def _report(body: Body) -> ReportView:
-    return ReportView(
-        passed=count_of(body, "passed"),
-        failed=named_texts_of(body, "failed", 20),
-        failures=len(body_of(body, "failed")),
-        details=named_texts_of(body, "details", 20, 2_000),
-        problem=text_of(body, "problem"),
-    )
 
 
 def _phase_of(label: str) -> str:
