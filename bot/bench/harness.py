@@ -72,7 +72,7 @@ class Harness:
             ]
             for row in self._each(cells):
                 rows.append(row)
-                progress("bench", _line(row), done=len(rows), total=total)
+                progress(f"{len(rows)} of {total}", _line(row), done=len(rows), total=total)
         return tuple(rows)
 
     def _each(self, cells: Sequence[Cell]) -> Iterator[Row]:
@@ -118,7 +118,7 @@ class Harness:
                 workers=1,
             )
             outcome = _run(cell, bench, services, budget, place)
-            # Not before now: nothing of the key has been in this process while the search ran (A2).
+            # Not before now: until the outcome is there, nothing of the key is within reach of the run (A2).
             key = self.benchmark.key(self.data, self.setup.language, cell.problem.id)
             made = made_tests(place / JOURNAL)
             judged = judge(bench, cell.problem, key, outcome, made, self.patience)
