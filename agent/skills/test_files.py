@@ -24,6 +24,7 @@ HYPOTHESIS = "hypothesis"
 REQUIREMENTS = re.compile(
     r"(?:.*/)?(?:pyproject\.toml|setup\.(?:cfg|py)|tox\.ini|Pipfile|[\w.-]*require[\w.-]*\.txt)"
 )
+MOST_FILES = 4
 MOST_CODE = 20_000  # characters of one case
 QUOTE = 500
 
@@ -94,7 +95,7 @@ def files_of(
     *,
     taken: AbstractSet[str],
 ) -> Suitable:
-    """The cases that can be taken, in one file for each way of failing: a file has one sign."""
+    """The cases that can be taken, in files of one way of failing each: a file has one sign."""
     index, known = _read(_Run(context, id(context)))
     hypothesis = _has_hypothesis(context, known)
     symbol = _symbol(index, target)
@@ -111,24 +112,27 @@ def files_of(
             fine[case.name] = case
     files: list[TestFile] = []
     used = set(taken)
-    for group in _by_sign(fine.values()):
+    for group in _grouped(fine.values()):
         path = _free(place(context, index, symbol, _word(group)).path, used)
         used.add(path)
         files.append(_file(path, preamble, group, context, unittest=where.unittest))
     return Suitable(files=tuple(files), cases=tuple(fine.values()), refused=tuple(refused))
 
 
-def _by_sign(cases: Collection[Case]) -> list[list[Case]]:
-    """Cases that fail alike; those that pass now stand with the first. What gates is measured, not said."""
-    groups: dict[str, list[Case]] = {}
+def _grouped(cases: Collection[Case]) -> list[list[Case]]:
+    """A file for each case that fails now, so that each can be marked wrong by itself (U21); with many of
+    them those that fail alike share one. What passes now stands with the first: what gates is measured."""
+    groups: list[list[Case]] = []
     for case in cases:
-        if case.red:
-            groups.setdefault(_sign(case).exception, []).append(case)
+        alike = [group for group in groups if _sign(group[0]) == _sign(case)]
+        if case.red and alike and len(groups) >= MOST_FILES:
+            alike[-1].append(case)
+        elif case.red:
+            groups.append([case])
     green = [case for case in cases if not case.red]
-    found = list(groups.values()) or ([[]] if green else [])
-    if found:
-        found[0] = [*found[0], *green]
-    return found
+    if groups:
+        groups[0] += green
+    return groups or ([green] if green else [])
 
 
 def _file(path: str, preamble: str, cases: Sequence[Case], context: Context, *, unittest: bool) -> TestFile:

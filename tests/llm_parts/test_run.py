@@ -83,7 +83,10 @@ def propose_after(turn: str) -> dict[str, Any]:
 
 
 def run(root: Path, method: Method, **answers: Any) -> tuple[Outcome, ScriptedModel]:
-    fixed = {name: (lambda _, each=each: each) for name, each in {**ANSWERS, **answers}.items()}
+    fixed = {
+        name: (each if callable(each) else lambda _, each=each: each)
+        for name, each in {**ANSWERS, **answers}.items()
+    }
     model = ScriptedModel(answers={"Proposals": propose, **fixed})
 
     def made(method: Method, _model: Model | None, packs: Packs) -> Networks:
@@ -184,3 +187,25 @@ def test_the_same_over_the_wire(tmp_path: Path) -> None:
     assert isinstance(outcome, Solved), outcome
     assert outcome.spend.model_calls == calls
     assert any('"score_source":"log-probability"' in note.replace('": "', '":"') for note in journal._notes)
+
+
+def test_a_made_test_that_contradicts_the_issue_is_marked_and_stands_in_nobodys_way(tmp_path: Path) -> None:
+    """U21: one test fails after the repair; the Debugger says which words of the issue it contradicts."""
+    design = {**DESIGN, "cases": [case("test_zero", 0, 0, red=True), case("test_wrong", 0, 7, red=True)]}
+    mark = {
+        "bug_class": "wrong test",
+        "edits": [],
+        "wrong_test": {
+            "path": "tests/test_issue_sign_0_is_wrong.py",
+            "reason": "The issue expects 0, not 7.",
+        },
+    }
+
+    def repair_or_mark(ask: Any) -> dict[str, Any]:
+        return mark if "12|         return 0" in ask.prompt.turn else ANSWERS["RepairReply"]
+
+    answers = {"DesignReply": design, "RepairReply": repair_or_mark}
+    outcome, _ = run(tmp_path, Method(driver=Driver.MODEL, clarify=False), **answers)
+    assert isinstance(outcome, Solved), outcome
+    (test,) = outcome.tests
+    assert "test_zero" in test.content

@@ -184,8 +184,8 @@ def test_a_forgotten_import_of_pytest_is_added(preamble: str, start: str) -> Non
     assert file.content == f"{start}\n\n{code}"
 
 
-def test_one_file_for_each_way_of_failing() -> None:
-    """A file has one sign; names are free ones."""
+def test_a_file_for_each_case_that_fails_now() -> None:
+    """So that each can be marked wrong by itself (U21); a file has one sign; names are free ones."""
     taken = replace(AREA_TEST, path="tests/test_issue_7_minus_two.py")
     made = design(
         case(),
@@ -196,7 +196,14 @@ def test_one_file_for_each_way_of_failing() -> None:
     assert [(each.path, each.sign.exception) for each in files_of(made)] == [
         ("tests/test_issue_7_minus_one.py", "AssertionError"),
         ("tests/test_issue_7_minus_two_2.py", "TypeError"),
+        ("tests/test_issue_7_three.py", "TypeError"),
     ]
+
+
+def test_many_cases_share_files_with_those_that_fail_alike() -> None:
+    many = files_of(design(*(case(f"test_{n}", fails_with="KeyError" if n == 7 else None) for n in range(8))))
+    assert [each.content.count("def test_") for each in many] == [1, 1, 1, 4, 1]
+    assert many[-1].sign.exception == "KeyError"
 
 
 @pytest.mark.parametrize(
