@@ -31,15 +31,15 @@ ON_A_STUB = {**WEIGHTS, "implementer": 4, "debugger": 1}  # there is nothing to 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ability:
-    """Probabilities. A *lift* is the share of what is left to certainty: 0.4 with a lift of 0.5 is 0.7."""
+    """Probabilities. A *lift* is the share of what is left to certainty: 0.35 with a lift of 0.5 is 0.675."""
 
-    edit: float = 0.45  # that a site is written right, or that a repair mends one
+    edit: float = 0.35  # that a site is written right, or that a repair mends one
     feedback: float = 0.7  # that an explanation names a fault that is there
     feedback_lift: float = 0.5  # of a repair that was told of its fault
     outline: float = 0.6  # that an outline is sound
     outline_lift: float = 0.3  # of code written from a sound one
-    test: float = 0.85  # that a test expects what is right
-    vacuous: float = 0.5  # that a test that does not is vacuous rather than wrong
+    test: float = 0.75  # that a test expects what is right
+    vacuous: float = 0.6  # that a test that does not is vacuous rather than wrong
     confidence: float = 0.6  # that a stated confidence tells right from wrong; else it is noise
     decision: float = 0.8  # that a decision is right
 

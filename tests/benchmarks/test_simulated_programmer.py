@@ -188,6 +188,17 @@ def test_its_decision_is_right_when_it_is_able(plan: str, use: bool) -> None:
     assert programmer(SURE).answer("Verdict", text)["use"] is use
 
 
+def test_two_problems_of_one_title_cannot_be_told_apart() -> None:
+    with pytest.raises(ValueError, match="Implement inside"):
+        by_title([knowledge(), knowledge()])
+
+
+def test_a_mean_is_of_each_seed_first() -> None:
+    rows: Any = [(1, 0.0), (1, 1.0), (2, 1.0), (2, 1.0)]
+    assert ablations.over_seeds(rows, float, percent=True) == "75.0 ± 35.4"
+    assert ablations.over_seeds(rows[:2], float, percent=False) == "0.5"
+
+
 # --- Whole runs ---------------------------------------------------------------------------------------------
 
 
