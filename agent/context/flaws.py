@@ -78,7 +78,9 @@ def _flaw(context: Context, use: Use) -> str:
     if not use.name:
         if packages.importable(use.module) is not False:
             return ""
-        where = f"{packages.release(use.module)} has" if "." in use.module else "there is"
+        top = use.module.partition(".")[0]
+        inside = "." in use.module and (top in packages.tops or top in packages.standard)
+        where = f"{packages.release(use.module)} has" if inside else "there is"
         return f"{where} no installed module {one_line(use.module, 120)}"
     if packages.importable(use.module) is not True or packages.has(use.module, use.name) is not False:
         return ""

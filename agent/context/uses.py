@@ -1,7 +1,7 @@
 """Which names of other modules a Python file uses, as far as that can be told for sure.
 
-Left out: what is guarded (``try``, ``hasattr``, version and platform checks), what goes through a name that
-the file binds in another way as well, and files that do not parse.
+Left out: what is guarded (``try``, ``hasattr``, version and platform checks), annotations, what goes
+through a name that the file binds in another way as well, and files that do not parse.
 """
 
 from __future__ import annotations
@@ -113,6 +113,12 @@ def _guarded(tree: ast.Module) -> set[ast.AST]:
                 inside = [*node.body]
             case ast.If() | ast.IfExp() if _is_guard(node.test):
                 inside = [*ast.iter_child_nodes(node)]
+            case ast.arg(annotation=ast.expr() as kind) | ast.AnnAssign(annotation=kind):
+                inside = [kind]  # seldom evaluated: types that only a checker knows stand here
+            case (
+                ast.FunctionDef(returns=ast.expr() as kind) | ast.AsyncFunctionDef(returns=ast.expr() as kind)
+            ):
+                inside = [kind]
             case ast.BoolOp() if any(_is_guard(one) for one in node.values):
                 inside = [node]
             case _:

@@ -51,6 +51,7 @@ ROWS = [
         "a.py, line 1: requests 2.31.0 has no installed module requests.foo"
     ]),
     ("not installed", "import pandas\n", ["a.py, line 1: there is no installed module pandas"]),
+    ("not installed, deep", "import pandas.io\n", ["a.py, line 1: there is no installed module pandas.io"]),
     ("standard library", "import math\nmath.square(2)\n", ["a.py, line 2: Python 3.11.7 has no math.square"]),
     # What is there, or may be
     ("there", "import requests\nfrom requests import get, Session, api, Response\nrequests.Session\n", []),
@@ -60,6 +61,7 @@ ROWS = [
     ("of a module that was not listed", "import unlisted\nunlisted.anything\nimport json\njson.foo\n", []),
     ("set by another package", "import requests\nrequests.set_by_another\n", []),
     ("set here", "import requests\nrequests.foo = 1\nrequests.foo\n", []),
+    ("annotation", "import requests\ndef f(a: requests.foo) -> requests.foo:\n    b: requests.foo = a\n", []),
     ("tried", "import requests\ntry:\n    requests.foo\nexcept AttributeError:\n    pass\n", []),
     ("tried import", "try:\n    from requests import foo\nexcept ImportError:\n    foo = None\n", []),
     ("asked for", "import requests\nif hasattr(requests, 'foo'):\n    requests.foo\n", []),

@@ -68,6 +68,7 @@ PACKAGES: Mapping[str, str | bytes] = {
     "by_modules.py": "import sys\nsys.modules[__name__] = object()\n",
     "by_name.py": "import helper\nhelper.fill(__name__)\n",
     "by_setattr.py": "import single\nsetattr(single, 'x', 1)\n",
+    "by_setattr_later.py": "def add(kind):\n    import by_setattr_later as me\n    setattr(me, kind, 1)\n",
     "by_star.py": "from nowhere import *\n",
     "by_exec.py": "exec('x = 1')\n",
     "broken.py": "def f(:\n",

@@ -235,7 +235,7 @@ def dynamic(tree: ast.Module, names: set[str]) -> bool:
             return True
         if isinstance(node, ast.Attribute) and node.attr == "modules" and isinstance(node.value, ast.Name):
             return True  # sys.modules
-        if isinstance(node, ast.Call) and _reaches_the_module(node, names):
+        if isinstance(node, ast.Call) and _reaches_the_module(node):
             return True
     return any(
         isinstance(node, ast.Attribute) and node.attr == "__dict__"
@@ -245,13 +245,12 @@ def dynamic(tree: ast.Module, names: set[str]) -> bool:
     )
 
 
-def _reaches_the_module(call: ast.Call, names: set[str]) -> bool:
+def _reaches_the_module(call: ast.Call) -> bool:
     called = getattr(call.func, "id", getattr(call.func, "attr", ""))
     if called in ("vars", "locals") and not call.args:
         return True
     if called in ("setattr", "delattr") and call.args:
-        target = call.args[0]
-        return not isinstance(target, ast.Name) or target.id in names
+        return getattr(call.args[0], "id", "") not in ("self", "cls")  # numpy fills numpy.dtypes so
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
     return called not in HARMLESS_CALLS and any(getattr(each, "id", "") == "__name__" for each in given)
 
