@@ -62,6 +62,8 @@ _BLANK = rf"(?:[ \t]|{_TERMINAL}|{_INVISIBLE}){{0,8}}"
 _BREAK = rf"{_BLANK}(?:\r\n|\r|\n|\\r\\n|\\n|\\r){_BLANK}"
 DECORATION = re.compile(f"(?:{_TERMINAL}|{_INVISIBLE})+")
 ALL_BETWEEN = re.compile(f"(?:{_TERMINAL}|{_INVISIBLE}|{_BREAK})+")
+# For secrets with blanks in them: one that is cut beside its blank loses that blank with the cut.
+ALL_BLANK = re.compile(f"(?:{_TERMINAL}|{_INVISIBLE}|{_BREAK}|[ \\t])+")
 
 
 class Redactor:
@@ -81,7 +83,9 @@ class Redactor:
             self._needles |= frozenset(_writings(secret))
 
     def __call__(self, text: str) -> str:
-        spans = sorted(span for view in _views(text) for span in view.spans(self._needles, self._forms))
+        spans = sorted(
+            span for view in _views(text, self._needles) for span in view.spans(self._needles, self._forms)
+        )
         if not spans:
             return text
         parts, at = [], 0
@@ -106,6 +110,8 @@ class _View:
 
     def spans(self, needles: frozenset[str], forms: tuple[Form, ...]) -> Iterator[tuple[int, int]]:
         """In the original text."""
+        if self.between is ALL_BLANK:  # text without its blanks looks like anything: only for what has some
+            needles, forms = frozenset(filter(_has_blank, needles)), ()
         for needle in needles:
             needle = needle if self.between is None else self.between.sub("", needle)
             at = self.text.find(needle) if needle else -1
@@ -129,9 +135,9 @@ class _View:
         return self.origins[piece] + at - self.starts[piece]
 
 
-def _views(text: str) -> Iterator[_View]:
+def _views(text: str, needles: frozenset[str]) -> Iterator[_View]:
     yield _View(text, None, (0,), (0,))
-    for between in (DECORATION, ALL_BETWEEN):
+    for between in (DECORATION, ALL_BETWEEN, *([ALL_BLANK] if any(map(_has_blank, needles)) else ())):
         pieces, starts, origins, size, at = [], [], [], 0, 0
         for match in (*between.finditer(text), None):
             end = len(text) if match is None else match.start()
@@ -143,6 +149,10 @@ def _views(text: str) -> Iterator[_View]:
             at = end if match is None else match.end()
         if origins not in ([], [0]) or size != len(text):
             yield _View("".join(pieces), between, tuple(starts), tuple(origins))
+
+
+def _has_blank(needle: str) -> bool:
+    return " " in needle or "\t" in needle
 
 
 def _writings(secret: str) -> Iterator[str]:
