@@ -157,6 +157,8 @@ def _measure(benchmark: Benchmark, console: Console, rim: Rim, wire: Wire) -> Ca
                 raise ConfigError(
                     "--policy pipeline is the null hypothesis itself; leave --null-hypothesis out."
                 )
+            if language != "python" and not no_tests:
+                raise ConfigError(f"The Test Designer writes Python tests only: {language} needs --no-tests.")
             chosen = Chosen(
                 benchmark=benchmark, data=data, language=language, split=split,
                 seed=seed, sample=sample, held_out=held_out, limit=limit,

@@ -13,6 +13,7 @@ SOLUTION = "solution.py"
 HIDDEN = "tests/test_hidden.py"
 SAYS = "raises NotImplementedError"
 PYPROJECT = '[tool.pytest.ini_options]\npythonpath = ["."]\ntestpaths = ["tests"]\n'
+REQUIREMENTS = ("requirements-test.txt", "hypothesis\npytest\n")  # what the one environment has
 SMOKE = """import solution
 
 
@@ -39,6 +40,7 @@ def problem(identity: str, entry: str, declaration: str) -> Problem:
         files=(
             (SOLUTION, stub),
             ("pyproject.toml", PYPROJECT),
+            REQUIREMENTS,
             ("tests/test_solution.py", SMOKE.format(entry=entry)),
         ),
         solution=SOLUTION,

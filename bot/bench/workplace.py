@@ -21,7 +21,6 @@ from sandbox.suites.pytest_suite import PytestSuite
 from sandbox.suites.table import NoSuite
 
 OWNER = "codeagent bench"  # environments are shared among the trees of one owner
-REQUIREMENTS = "hypothesis\npytest\n"
 OLDEST_NODE = 20
 
 
@@ -71,7 +70,8 @@ def _prepare_python(sandboxes: Sandboxes, cache: Path, limits: Limits, progress:
         (tree / "tests").mkdir(parents=True)
         Path(work).chmod(0o755)
         (tree / python_problems.SOLUTION).write_text("")
-        (tree / "requirements-test.txt").write_text(REQUIREMENTS)
+        name, content = python_problems.REQUIREMENTS
+        (tree / name).write_text(content)
         bench = RepositoryWorkbench(tree, sandboxes, cache, limits=limits, repository=OWNER)
         prepared = bench.prepare(progress)
     if not isinstance(prepared, Environment):

@@ -156,11 +156,12 @@ def test_directories_of_the_same_problems_are_put_side_by_side(data: Path, tmp_p
     ("arguments", "said"),
     [
         (["humaneval", "--data", "nowhere.jsonl"], "cannot be read"),
-        (["humaneval", "--language", "js"], "Python only"),
+        (["humaneval", "--language", "js", "--no-tests"], "Python only"),
+        (["multipl-e", "--language", "js"], "needs --no-tests"),
         (["humaneval", "--held-out"], "needs --sample"),
         (["humaneval", "--policy", "pipeline", "--null-hypothesis"], "null hypothesis itself"),
         (["humaneval", "--sample", "9", "--held-out"], "No problem"),
-        (["multipl-e", "--language", "java"], "needs a JDK"),
+        (["multipl-e", "--language", "java", "--no-tests"], "needs a JDK"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(
