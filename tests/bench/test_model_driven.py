@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -17,9 +18,12 @@ from agent.llm.types import Component
 from agent.method import Driver, Method
 from agent.run import Services, silent
 from agent.types import Budget
-from bot.bench import humaneval
+from bot.bench import humaneval, multipl_e
 from bot.bench.harness import Harness
 from bot.bench.rows import Row, Submitted
+from bot.bench.workplace import prepare
+from sandbox import Limits
+from sandbox.bubblewrap import BubblewrapSandboxes
 from tests.agent.support import ToySandboxes
 from tests.bench.support import (
     CANARY,
@@ -31,6 +35,7 @@ from tests.bench.support import (
     harness,
     write_humaneval,
 )
+from tests.bench.test_problems import JS, write
 from tests.scripted_model.server import Asked, ScriptedModel
 
 BUDGET = Budget(max_iterations=5, max_tokens=200_000)
@@ -158,3 +163,37 @@ def test_without_tests_the_first_sound_code_is_submitted(tmp_path: Path, driver:
         assert row.passed >= 2  # whichever came first: both are sound as far as the suite can tell
         assert row.tests == 0
         assert not any(asked.schema_name == "DesignReply" for asked in model.requests)
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.skipif(shutil.which("node", path="/usr/local/bin:/usr/bin:/bin") is None, reason="no node")
+def test_a_model_writes_javascript(tmp_path: Path) -> None:
+    """I8: edits of passages know no language; the made tests do, so they are off."""
+    write(tmp_path / "humaneval-js.jsonl", JS)
+
+    def answer(asked: Asked) -> dict[str, Any]:
+        if asked.schema_name != "EditsReply":
+            return play(asked)
+        edit = {"kind": "replace", "path": "solution.js", "text": "return Math.min(x, high);"}
+        return {"edits": [edit | {"passage": "throw new Error('not implemented');"}]}
+
+    sandboxes, method = (
+        BubblewrapSandboxes(),
+        Method(driver=Driver.MODEL, clarify=False, generated_tests=False),
+    )
+    with ScriptedModel(answer) as model, closing(Endpoint(model.base_url, model.key)) as line:
+        bench = harness(
+            tmp_path / "out",
+            tmp_path,
+            sandboxes,
+            benchmark=multipl_e,
+            environment=prepare("js", sandboxes, tmp_path, limits=Limits(seconds=60), progress=silent),
+            method=replace(method, models=((Component.POLICY, model.name),)),
+            budget=BUDGET,
+            language="js",
+        )
+        services = Services(sandboxes=sandboxes, cache=tmp_path, line=line)
+        (row,) = replace(bench, services=services).measure(
+            multipl_e.problems(tmp_path, "js"), 1, null_hypothesis=False, progress=silent
+        )
+    assert (row.submitted, row.passed, row.total) == (Submitted.BEST, 2, 2)
