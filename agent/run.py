@@ -216,7 +216,9 @@ class _Run:
         )
 
         def measured() -> Spend:
-            return runner.meter.spend if model is None else together(runner.meter.spend, model.spend)
+            if model is None:
+                return runner.meter.spend
+            return replace(together(runner.meter.spend, model.spend), remarks=model.remarks)
 
         around = self._around(context, bench, source, chooser, measured)
         parts, budget = self._parts(executor, chooser, model), settings.budget

@@ -400,6 +400,7 @@ class Spend:
     cached_tokens: int = 0  # of these, prompt tokens that the endpoint had in its cache
     money: float = 0.0
     model_seconds: float = 0.0  # spent waiting for the endpoint
+    remarks: tuple[str, ...] = ()  # what somebody who reads these numbers should know
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

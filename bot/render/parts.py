@@ -70,7 +70,7 @@ def cost(spend: Spend) -> str:
             )
         ],
     )
-    return sections(own, model_cost(spend))
+    return sections(own, model_cost(spend), *(f"Note: {prose(remark, 300)}." for remark in spend.remarks))
 
 
 def model_cost(spend: Spend) -> str:

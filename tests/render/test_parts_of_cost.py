@@ -14,6 +14,12 @@ def test_a_model_is_named_with_all_that_it_used() -> None:
     assert "No language model" not in said
 
 
+def test_what_the_numbers_leave_out_is_said() -> None:
+    said = cost(Spend(model_calls=1, remarks=("no price is known for <b>@x</b>: it is counted as $0",)))
+    assert "Note: no price is known for" in said
+    assert "<b>" not in said
+
+
 @pytest.mark.parametrize(
     ("dollars", "shown"),
     [(0.0, "$0.00"), (0.00004, "less than $0.0001"), (0.004, "$0.0040"), (0.1, "$0.10"), (12.5, "$12.50")],
