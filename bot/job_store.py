@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as WaitedInVain
 
 from bot.job_tables import (
     ACTIVE,
+    asking,
     belongs,
     job_of,
     job_with,
@@ -136,7 +137,7 @@ class JobStore:
         if last is None:
             return None
         if last.state.active:
-            if last.request.reply is None:
+            if last.request.reply is None and not _asks(connection, last.job_id):
                 return None  # it works on the issue and has asked nothing yet
             belongs(connection, reply.delivery, last.job_id)
             waiting = {"subject": reply.subject, "reply": json.dumps(reply_to_json(reply))}
@@ -203,6 +204,12 @@ class JobStore:
             change(state=JobState.RUNNING.value, owner=owner, starts=jobs.c.starts + 1)
         return self.view(job_id)
 
+    def asks(self, job_id: str) -> None:
+        """From now on, comments may be answers: they wait until the job is over."""
+        with self._writing() as connection:
+            if not _asks(connection, job_id):
+                connection.execute(asking.insert().values(job_id=job_id))
+
     def interrupted(self, job_id: str, owner: str) -> None:
         """The worker goes away on purpose: that does not count as a start."""
         with self._update(jobs.c.job_id == job_id, jobs.c.owner == owner, jobs.c.starts > 0) as change:
@@ -219,8 +226,9 @@ class JobStore:
         with self._writing() as connection:
             if not connection.execute(jobs.update().where(*mine).values(done)).rowcount:
                 return
+            connection.execute(asking.delete().where(asking.c.job_id == job_id))
             view = job_with(connection, job_id)
-            if view is None or view.request.reply is None:
+            if view is None:
                 return
             waiting = replies.c.subject == view.request.subject
             first = connection.execute(sa.select(replies).where(waiting).order_by(replies.c.number)).first()
@@ -263,3 +271,7 @@ class JobStore:
         finally:
             if self._turn is not None:
                 self._turn.release()
+
+
+def _asks(connection: sa.Connection, job_id: str) -> bool:
+    return connection.execute(sa.select(asking).where(asking.c.job_id == job_id)).first() is not None

@@ -46,6 +46,12 @@ replies = sa.Table(
     sa.Column("reply", sa.Text, nullable=False),
 )
 
+asking = sa.Table(
+    "codeagent_asking",  # running jobs whose question people may see already
+    metadata,
+    sa.Column("job_id", sa.String(64), primary_key=True),
+)
+
 deliveries = sa.Table(
     "codeagent_deliveries",
     metadata,

@@ -104,6 +104,10 @@ class DbosJobs:
         self._check_open()
         return self._store.reply(reply, self._put)
 
+    def asks(self, job_id: str) -> None:
+        """A running job is about to ask: comments from now on may be answers, and wait for its end."""
+        self._store.asks(job_id)
+
     def _check_open(self) -> None:
         if self._client is None or self._stopping.is_set():
             raise QueueUnavailable("the job queue is not running")

@@ -56,7 +56,8 @@ class OpenJournal(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """``run_url`` gives the address of a run's page (empty: there is none). ``answer_refused`` says whether
-    somebody who may not ask is told so; by default nothing happens. ``wait`` sleeps so many seconds."""
+    somebody who may not ask is told so; by default nothing happens. ``wait`` sleeps so many seconds. ``asks``
+    is told the id of a job that is about to post a question."""
 
     forges: Forges
     git: Git
@@ -69,6 +70,7 @@ class Ports:
     run_url: Callable[[str], str] = lambda _run: ""
     open_journal: OpenJournal = FileJournal
     answer_refused: bool = False
+    asks: Callable[[str], None] = lambda _job: None
     max_starts: int = 20
 
     def run_directory(self, job_id: str) -> Path:

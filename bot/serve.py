@@ -114,9 +114,13 @@ def redactor(settings: Settings) -> Redactor:
 def assemble(settings: Settings, services: Services, redact: Redactor) -> Service:
     forges = connect(settings, redact)
     ports = job_ports(settings, services, forges, redact)
+
+    def asks(job_id: str) -> None:  # the queue is made after what it runs
+        jobs.asks(job_id)
+
     jobs = DbosJobs(
         JobsConfig(data=settings.data_dir, database=settings.database, concurrency=settings.workers),
-        worker(ports),
+        worker(replace(ports, asks=asks)),
     )
     web = WebPorts(
         jobs=jobs,

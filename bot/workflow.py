@@ -202,10 +202,11 @@ def _conclude(
 
 
 def _ask(run: Run, outcome: Asking) -> JobResult:
-    """The comment last: whoever reads it may answer, and then the job should be over."""
+    """The comment last; whoever reads it may answer at once, while the job is still ending."""
     answer = answers.asking(run.facts, outcome)
     title = outcome.stop.value.capitalize()
     run.check(check_run(run.facts, run.names, title, answer, Conclusion.NEUTRAL))
+    run.ports.asks(run.facts.run_id)
     run.comment(answer)
     return run.ended(Ending.ASKING, outcome.question.text[:300])
 

@@ -118,7 +118,12 @@ def bot(github: GitHubDouble, tmp_path: Path) -> Iterator[Bot]:  # noqa: F811
         forges = connect(settings, redact, Habits(pace=pace))
         toy = ToyRepair()
         ports = replace(job_ports(settings, services(ToySandboxes(), Script()), forges, redact), repair=toy)
-        jobs = DbosJobs(JobsConfig(data=settings.data_dir, poll_seconds=0.05), worker(ports))
+
+        def asks(job_id: str) -> None:
+            jobs.asks(job_id)
+
+        run_job = worker(replace(ports, asks=asks))
+        jobs = DbosJobs(JobsConfig(data=settings.data_dir, poll_seconds=0.05), run_job)
         web = WebPorts(
             jobs=jobs,
             secret=app.webhook_secret.encode(),

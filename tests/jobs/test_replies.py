@@ -113,6 +113,28 @@ def test_nothing_was_asked(make_jobs: MakeJobs) -> None:
     assert len(work.requests) == 1
 
 
+def test_an_answer_that_comes_while_the_job_still_ends(make_jobs: MakeJobs) -> None:
+    """The question can be read before its job is over; what was said before it was asked is no answer."""
+    work = Asking()
+    jobs = make_jobs(work)
+    work.go.clear()
+    first = jobs.enqueue(REQUEST).job_id
+    assert jobs.reply(reply(1)) is None
+    jobs.asks(first)
+    jobs.asks(first)  # again, after a kill
+    early = jobs.reply(reply(2))
+    assert early is not None
+    assert (early.job_id, early.new) == (first, False)
+    work.go.set()
+    assert ended(jobs, first).result == ASKS
+    deadline = time.monotonic() + 60
+    while len(work.requests) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    job_id, request = work.requests[1]
+    assert ended(jobs, job_id).result == SOLVED
+    assert (request.run, request.reply) == (first, reply(2))
+
+
 def test_replies_at_once_have_their_turn_in_order(make_jobs: MakeJobs) -> None:
     """Of many that come together the first right one is found, and each delivery has one job."""
     work = Asking()

@@ -56,6 +56,13 @@ def test_the_question_is_the_one_comment(asking: Ports, world: World) -> None:
     assert state["calls"][-1] == "comment"
 
 
+def test_before_the_question_can_be_read_the_queue_knows(asking: Ports, world: World) -> None:
+    told: list[tuple[str, int]] = []
+    given = replace(asking, asks=lambda job: told.append((job, world.calls("comment"))))
+    ask(given)
+    assert told == [(FIRST, world.calls("comment") - 1)]
+
+
 def test_the_answer_goes_on_with_the_same_run(asking: Ports, world: World) -> None:
     ask(asking)
     ran = world.calls("run")
