@@ -21,6 +21,7 @@ from agent.gates import SizeCap
 from agent.journal import FileJournal
 from agent.llm.desk import ModelDesk, Terms
 from agent.llm.exchange import Line
+from agent.llm.own_line import own_line
 from agent.llm.pricing import Prices
 from agent.method import Driver, Method
 from agent.networks import MakeNetworks, Packs, networks, packs
@@ -233,7 +234,8 @@ class _Run:
         if settings.method.driver is Driver.BUILT_IN:
             return None
         terms = Terms(prices=services.prices, seconds=services.call_seconds, cancelled=self.cancelled)
-        return ModelDesk(self.journal, services.line, settings.method, settings.budget, self.clock, terms)
+        line = own_line(services.line, self.journal)
+        return ModelDesk(self.journal, line, settings.method, settings.budget, self.clock, terms)
 
     def _parts(self, executor: SandboxExecutor, chooser: Chooser, model: ModelDesk | None) -> Parts:
         driven = self.services.networks(self.settings.method, model, self.services.packs)

@@ -18,7 +18,6 @@ from agent.protocols import Progress
 from agent.run import Services, open_journal, repair, silent
 from agent.types import Budget, Outcome, Solved, StopReason, Task, Unrunnable
 from bot.bench.judge import Judgement, Patience, judge, made_tests, rounds, submission
-from bot.bench.own_line import NONCE, own_line
 from bot.bench.problems import Benchmark, Problem
 from bot.bench.rows import JOURNAL, ROW, Label, Row, Setup, read_row, write_row
 from bot.bench.workplace import Place, lay_out
@@ -114,7 +113,6 @@ class Harness:
                 self.services,
                 method=method,
                 networks=self._networks(),
-                line=own_line(self.services.line, place),
                 workers=1,
             )
             outcome = _run(cell, bench, services, budget, place)
@@ -153,7 +151,7 @@ def forget(out: Path, stop: StopReason) -> int:
             number = len(list(file.parent.glob("set-aside-*")))
             aside = file.parent / f"set-aside-{number}"
             aside.mkdir()
-            for name in (ROW, JOURNAL, NONCE):
+            for name in (ROW, JOURNAL):
                 if (file.parent / name).exists():
                     (file.parent / name).rename(aside / name)
             found += 1

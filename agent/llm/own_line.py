@@ -1,7 +1,8 @@
-"""Each run's calls are its own: repetitions ask the same questions, and must not be given the stored answers.
+"""Each run's calls are its own: another run that asks the same must not be given the stored answers.
 
 A call's key is what makes an endpoint answer it once, however often it is sent: it follows from the question
-alone, so that a resumed run does not pay twice. Two runs of a benchmark that ask the same would share it.
+alone, so that a resumed run does not pay twice. A second run on the same issue, or a repetition of a
+benchmark, would share it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,9 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from agent.llm.exchange import Call, Dialect, Exchange, Line
-
-NONCE = "nonce"
+from agent.protocols import Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +34,9 @@ class OwnLine:
         return self.inner.redact(text)
 
 
-def own_line(line: Line | None, place: Path) -> Line | None:
-    """The line of the run at ``place``: the same after a kill, another one in any other place."""
+def own_line(line: Line | None, journal: Journal) -> Line | None:
+    """The line of a run: the same after a kill, another one for any other journal."""
     if line is None:
         return None
-    place.mkdir(parents=True, exist_ok=True)
-    path = place / NONCE
-    if not path.exists() or not path.stat().st_size:
-        path.write_text(secrets.token_hex(16), encoding="ascii")
-    return OwnLine(inner=line, nonce=path.read_text(encoding="ascii"))
+    answer = journal.effect("nonce", {}, lambda: {"nonce": secrets.token_hex(16)})
+    return OwnLine(inner=line, nonce=str(answer["nonce"]))
