@@ -36,7 +36,7 @@ from agent.report import cancelled_early, conclude, given_not_reproduced, no_tes
 from agent.search.solve import Parts, Surroundings, solve
 from agent.search.strategies import STRATEGIES
 from agent.source import HostTree, RecordedTree
-from agent.types import Asking, Baseline, Budget, Outcome, Proof, Question, Spend, State, Task
+from agent.types import Asking, Baseline, Budget, Outcome, Proof, Question, Solved, Spend, State, Task
 from agent.untested import WithoutTests
 from agent.workbench import JournaledWorkbench, RepositoryWorkbench, Workbench
 from sandbox import Limits, Sandbox, Sandboxes
@@ -226,7 +226,10 @@ class _Run:
         if settings.method.driver is Driver.PIPELINE:
             parts, budget = pipeline(parts, budget)
         search = solve(context, root, parts, budget, around)
-        return conclude(search, baseline)
+        outcome = conclude(search, baseline)
+        if isinstance(outcome, Solved) and chooser.settled:
+            return replace(outcome, rationale=(*outcome.rationale, chooser.settled))
+        return outcome
 
     def _model(self) -> ModelDesk | None:
         """None for a run that no model drives: it asks nothing and costs nothing."""

@@ -100,6 +100,16 @@ class Chooser:
             self._informed = answered(context, self._answered.question, self._answered.answer)
         return self._informed
 
+    @property
+    def settled(self) -> str:
+        """What was asked and answered, for the rationale; empty when nothing was."""
+        if self._answered is None:
+            return ""
+        asked = " ".join(self._answered.question.text.split())
+        call = (self._answered.question.input.strip().splitlines() or ["this"])[-1]
+        answer = " ".join(self._answered.answer.split())[:400]
+        return f"The issue leaves open what {call} gives. Asked: {asked} Answered: {answer}"
+
     def gate(self, state: State) -> GateResult | None:
         """Whether a patch does what was answered, if anything was: a person's word gates."""
         if self._answered is None or self._answered.output is None:

@@ -83,6 +83,7 @@ def test_the_answer_brings_one_pull_request_in_two_files(shop: Shop) -> None:
     assert "cart.py" in pull.body
     assert "Keep the percentage between 0 and 100" in pull.body
     assert "answer-obeyed" in pull.body
+    assert "Answered: Good question! A negative percentage counts as none" in pull.body
     git = github.repository(repository).git
     (branch,) = git.refs("refs/heads/codeagent/")
     assert "max(percent(code), 0)" in git.text("show", f"{branch}:cart.py")
