@@ -108,7 +108,7 @@ class Chooser:
         asked = " ".join(self._answered.question.text.split())
         call = (self._answered.question.input.strip().splitlines() or ["this"])[-1]
         answer = " ".join(self._answered.answer.split())[:400]
-        return f"The issue leaves open what {call} gives. Asked: {asked} Answered: {answer}"
+        return f"The issue leaves open what `{call.replace('`', chr(39))}` gives. Asked: {asked} Answered: {answer}"
 
     def gate(self, state: State) -> GateResult | None:
         """Whether a patch does what was answered, if anything was: a person's word gates."""

@@ -13,6 +13,7 @@ import pytest
 
 from agent.llm.pricing import dollars
 from bot.render.parts import money
+from bot.sanitize import prose
 from tests.acceptance.support import Asked, Service, remove, running_service, until
 from tests.double.server import GitHubDouble
 from tests.model_driven.shop import ANSWER, FILES, ISSUE, Programmer
@@ -83,7 +84,7 @@ def test_the_answer_brings_one_pull_request_in_two_files(shop: Shop) -> None:
     assert "cart.py" in pull.body
     assert "Keep the percentage between 0 and 100" in pull.body
     assert "answer-obeyed" in pull.body
-    assert "Answered: Good question! A negative percentage counts as none" in pull.body
+    assert prose(f"Answered: {ANSWER}") in pull.body
     git = github.repository(repository).git
     (branch,) = git.refs("refs/heads/codeagent/")
     assert "max(percent(code), 0)" in git.text("show", f"{branch}:cart.py")
