@@ -176,11 +176,38 @@ class JobStore:
         with self._update(jobs.c.job_id == job_id, jobs.c.state.in_(ACTIVE)) as change:
             return change(cancelling=True)
 
+    def stop(self, subject: str) -> str | None:
+        """Ask the subject's active job to stop; what stands in line behind it is dropped."""
+        with self._writing() as connection:
+            active = connection.execute(
+                sa.select(jobs.c.job_id).where(jobs.c.subject == subject, jobs.c.state.in_(ACTIVE))
+            ).scalar()
+            if active is not None:
+                change = jobs.update().where(jobs.c.job_id == active)
+                connection.execute(change.values(cancelling=True, updated=self._clock()))
+                connection.execute(replies.delete().where(replies.c.subject == subject))
+            return active
+
     # --- Looking ------------------------------------------------------------------------------------------
 
     def view(self, job_id: str) -> JobView | None:
         with self._engine.connect() as connection:
             return job_with(connection, job_id)
+
+    def latest(self, subject: str) -> JobView | None:
+        with self._engine.connect() as connection:
+            return last_of(connection, subject)
+
+    def ahead(self, job_id: str) -> int:
+        """How many queued jobs are older than this one, if it is queued."""
+        with self._engine.connect() as connection:
+            mine = sa.select(jobs.c.created).where(
+                jobs.c.job_id == job_id, jobs.c.state == JobState.QUEUED.value
+            )
+            older = (jobs.c.state == JobState.QUEUED.value, jobs.c.created < mine.scalar_subquery())
+            return (
+                connection.execute(sa.select(sa.func.count()).select_from(jobs).where(*older)).scalar() or 0
+            )
 
     def active(self) -> tuple[str, ...]:
         return self._ids(jobs.c.state.in_(ACTIVE))

@@ -125,16 +125,29 @@ class DbosJobs:
         )
 
     def status(self, job_id: str) -> JobView | None:
-        try:
+        with _database("a job was looked up"):
             return self._store.view(job_id)
-        except SQLAlchemyError as error:
-            raise QueueUnavailable(f"{type(error).__name__} while a job was looked up") from error
 
     def cancel(self, job_id: str) -> bool:
         if not self._store.request_cancel(job_id):
             return False
         self._running.halt([job_id], Halt.CANCELLED)
         return True
+
+    def latest(self, subject: str) -> JobView | None:
+        with _database("a subject was looked up"):
+            return self._store.latest(subject)
+
+    def ahead(self, job_id: str) -> int:
+        with _database("the queue was looked at"):
+            return self._store.ahead(job_id)
+
+    def stop(self, subject: str) -> str | None:
+        with _database("a job was stopped"):
+            stopped = self._store.stop(subject)
+        if stopped is not None:
+            self._running.halt([stopped], Halt.CANCELLED)
+        return stopped
 
     def launch(self) -> None:
         _quiet_logs()
@@ -379,6 +392,14 @@ class _Running:
 
     def halt_all(self, reason: Halt) -> None:
         self.halt(list(self.ids()), reason)
+
+
+@contextmanager
+def _database(while_what: str) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise QueueUnavailable(f"{type(error).__name__} while {while_what}") from error
 
 
 def _quiet_logs() -> None:

@@ -1,15 +1,17 @@
 """The durable queue as the rest of the bot sees it: what is asked for, what becomes of it, one small port.
 
 ``bot.jobs`` implements the port; nothing here knows how. A job is asked for by a delivery, belongs to a
-subject (one issue) and is *queued*, *running*, *done* (with an answer, whichever) or *failed* (the machinery
-broke). While a subject has a job that is queued or running no second one is made for it; a delivery seen
-before gets the job it got then, unless that one failed.
+subject (one issue, one branch with a failing check, one pull request under review) and is *queued*,
+*running*, *done* (with an answer, whichever) or *failed* (the machinery broke). While a subject has a job
+that is queued or running no second one is made for it: a further request stands in line if it is of a kind
+that does, and is taken for the same one otherwise. A delivery seen before gets the job it got then, unless
+that one failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -38,10 +40,56 @@ def _subject(installation: int, repository: int, issue: int) -> str:
     return f"{installation}/{repository}/issue/{issue}"
 
 
+class Kind(StrEnum):
+    """What a job is asked to do; each has a file in ``bot.work``."""
+
+    FIX = "fix"  # an issue, up to one pull request
+    EXPLAIN = "explain"  # an issue: reproduce and localise, change nothing, say what was seen
+    CHECK = "check"  # a failing check, up to one pull request (or a comment with the patch, for a fork)
+    REVIEW = "review"  # what a reviewer wrote on a pull request of ours: a commit or an explanation
+    ERRAND = "errand"  # a command that is answered at once: help, status, stop
+
+    @property
+    def in_line(self) -> bool:
+        """Whether a second request for a busy subject waits for its turn, because it says something else."""
+        return self is Kind.REVIEW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCheck:
+    """A check that failed, as the delivery named it. What is not known is 0 or empty."""
+
+    sha: str = ""  # the commit that it failed on; empty: whatever the pull request's head is (a command)
+    branch: str = ""
+    fork: str = ""  # "owner/name" of the repository that the head lies in, when it is another one
+    pull: int = 0  # the pull request; 0: none, a branch of the repository itself
+    name: str = ""  # of the check run, check suite's App or workflow
+    check_run: int = 0
+    check_suite: int = 0
+    workflow_run: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewNote:
+    """What a reviewer wrote, frozen as it was written. ``comment`` 0: the text of a whole review."""
+
+    pull: int
+    head_sha: str  # of the pull request when it was written
+    review: int = 0  # its id
+    comment: int = 0  # id of the review comment that is to be answered
+    thread: int = 0  # id of the thread's first comment; the comment's own if it is the first
+    path: str = ""
+    line: int = 0  # last line commented on, in the file as the pull request has it; 0: the whole file
+    start_line: int = 0  # first line, when there are several
+    hunk: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRequest:
-    """One labelled issue, frozen as it was when labelled: later edits of it change nothing (threat 7).
+    """What is asked for, frozen as it was then: later edits of it change nothing (threat 7).
 
+    ``issue`` is the number of the issue or pull request where the answer belongs, 0 when there is neither;
+    ``title``, ``body`` and ``author`` are those of the issue (of the review comment for a REVIEW).
     With a ``reply`` it is the same request again: the run of an earlier job, ``run``, goes on with it.
     """
 
@@ -53,16 +101,38 @@ class TaskRequest:
     title: str
     body: str
     author: str  # who wrote the issue
-    sender: str  # who put the label on it: whose permission counts
+    sender: str  # who asked (put the label on it, commented): whose permission counts
     label: str
     asked_at: str = ""  # the issue's updated_at
     run: str = ""  # the job whose run this one goes on with; empty: its own
     reply: Reply | None = None
+    kind: Kind = Kind.FIX
+    command: str = ""  # of an ERRAND: "help", "status" or "stop"
+    comment: int = 0  # id of the issue comment that asked, if one did
+    again: bool = False  # asked for once more: an earlier pull request that was closed is no longer a no
+    actors: tuple[str, ...] = ()  # whose permission counts besides the sender's
+    check: FailedCheck | None = None
+    note: ReviewNote | None = None
 
     @property
     def subject(self) -> str:
         """What there is one job at a time for."""
-        return _subject(self.installation, self.repository_id, self.issue)
+        match self.kind:
+            case Kind.FIX:
+                return _subject(self.installation, self.repository_id, self.issue)
+            case Kind.EXPLAIN:
+                return f"{_subject(self.installation, self.repository_id, self.issue)}/explain"
+            case Kind.CHECK:
+                return f"{self.installation}/{self.repository_id}/check/{self._checked}"
+            case Kind.REVIEW:
+                return f"{self.installation}/{self.repository_id}/pull/{self.issue}"
+            case Kind.ERRAND:
+                return f"{self.installation}/{self.repository_id}/errand/{self.delivery}"
+
+    @property
+    def _checked(self) -> str:
+        check = self.check or FailedCheck()
+        return f"pull/{check.pull}" if check.pull else f"branch/{check.branch or check.sha}"
 
     @property
     def first(self) -> TaskRequest:
@@ -177,6 +247,19 @@ class Jobs(Protocol):
         """Ask a queued or running job to stop; False when there is none such."""
         ...
 
+    def latest(self, subject: str) -> JobView | None:
+        """The newest job of a subject, whatever became of it."""
+        ...
+
+    def ahead(self, job_id: str) -> int:
+        """How many queued jobs have their turn before this one; 0 for one that is next, runs or is over."""
+        ...
+
+    def stop(self, subject: str) -> str | None:
+        """Ask the subject's active job to stop and empty its line; the job's id, None when none is active.
+        Raises QueueUnavailable."""
+        ...
+
     def launch(self) -> None: ...
 
     def shutdown(self, timeout: float) -> None:
@@ -190,11 +273,16 @@ _RESULT: TypeAdapter[JobResult] = TypeAdapter(JobResult)
 
 
 def request_to_json(request: TaskRequest) -> dict[str, Any]:
-    """Without what is not there: requests look as they did before there were replies."""
+    """Without what is not there: a request looks as it did before there were newer fields."""
     values = asdict(request)
-    if request.reply is None:
-        del values["reply"], values["run"]
-    return values
+    absent = [name for name in _NEWER if values[name] == _ABSENT[name]]
+    if request.reply is not None:
+        absent = [name for name in absent if name not in ("reply", "run")]
+    return {name: value for name, value in values.items() if name not in absent}
+
+
+_NEWER = ("run", "reply", "kind", "command", "comment", "again", "actors", "check", "note")
+_ABSENT = {field.name: field.default for field in fields(TaskRequest) if field.name in _NEWER}
 
 
 def reply_to_json(reply: Reply) -> dict[str, Any]:

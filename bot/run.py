@@ -145,8 +145,8 @@ class Run:
 
     # --- GitHub: asking ---
 
-    def permission(self) -> str:
-        return self.forge.permission(self.request.sender)
+    def permission(self, login: str) -> str:
+        return self.ask("github.permission", {"login": login}, lambda: self.forge.permission(login))
 
     def may_answer(self, roles: Container[str]) -> bool:
         """Whether who replied may; looked up for each comment, since roles change."""

@@ -9,7 +9,7 @@ from bot.render.page import run_page
 from bot.repo_config import RepoConfig
 from bot.serve import JOURNAL_SHOWN, identity, redactor, shown_journal
 from bot.settings import Settings
-from bot.workflow import config_protects
+from bot.work.parts import config_protects
 from sandbox.redact import Redactor
 
 KEY = "-----BEGIN PRIVATE KEY-----\nabcdefghijklmnop\n-----END PRIVATE KEY-----\n"

@@ -9,8 +9,9 @@ import pytest
 
 from agent.errors import JournalDiverged
 from bot.names import names_for
+from bot.ports import Ports
 from bot.queue import Ending, Halt, Interrupted, JobFailed, JobResult, Reply
-from bot.workflow import JOURNAL, STEPS, Ports, run_job
+from bot.workflow import JOURNAL, STEPS, run_job
 from tests.workflow.fakes import ASKING, REQUEST, FakeRepair, World, ports
 
 FIRST, SECOND, THIRD = "1" * 32, "2" * 32, "3" * 32

@@ -13,8 +13,9 @@ from agent.errors import JournalDiverged
 from agent.journal import read_journal
 from bot.errors import CheckoutError, ForgeRefused, ForgeUnavailable
 from bot.names import names_for
+from bot.ports import Ports
 from bot.queue import Ending, Halt, Interrupted, JobFailed, JobResult
-from bot.workflow import JOURNAL, STEPS, Ports, run_job
+from bot.workflow import JOURNAL, STEPS, run_job
 from tests.workflow.fakes import (
     REQUEST,
     UNRUNNABLE,

@@ -1,0 +1,141 @@
+"""An issue, from its label or command to one pull request."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from agent.errors import Cancelled
+from agent.types import Asking, Solved, StopReason, Unrunnable, Unsolved
+from bot.checkout import Change, Checkout
+from bot.forge import Conclusion, NewPullRequest
+from bot.names import Names, names_for
+from bot.queue import Ending, JobResult
+from bot.render import answers
+from bot.render.check import check_run
+from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
+from bot.render.search_tree import search_tree
+from bot.repo_config import RepoConfig
+from bot.run import CLOSED, Run, Stopped, head_marker
+from bot.sanitize import code
+from bot.work.parts import (
+    JOURNAL,
+    MAY_ASK,
+    PROTECTED,
+    ask,
+    check_out,
+    conclude,
+    config_protects,
+    configured,
+    hold_back,
+    issue_task,
+    not_allowed,
+    repair,
+    without_branch,
+)
+
+
+def fix_issue(run: Run) -> JobResult:
+    """The work of a job of the kind FIX. Every step may be repeated after a kill."""
+    if (refused := not_allowed(run)) is not None:
+        return refused
+    if not run.may_answer(MAY_ASK):
+        return run.ended(Ending.ASKING, "the question is still open: who commented may not answer it")
+    base = run.effect("github.default_branch", {}, run.default_branch)
+    if not base:
+        return without_branch(run)
+    run = run.based_on(str(base["name"]), str(base["sha"]))
+    config = configured(run)
+    if isinstance(config, JobResult):
+        return config
+    try:
+        return _repair_and_publish(run, config)
+    except (Cancelled, Stopped):
+        run.obey(interruption_only=True)
+        return conclude(
+            run, Ending.CANCELLED, "cancelled", answers.cancelled(run.facts), Conclusion.CANCELLED
+        )
+
+
+def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
+    run = run.named(_names(run))
+    if reason := run.ask("github.earlier_pull_request", {"branch": run.names.branch}, run.closed_earlier):
+        return hold_back(run, reason)
+    run.obey()
+    run.comment(answers.started(run.facts))
+    run.check(check_run(run.facts, run.names, "Working", answers.started(run.facts)))
+    run.obey()
+    checkout, tree = check_out(run)
+    run.obey()
+    outcome = repair(run, config, tree, issue_task(run, config))
+    run.obey()
+    match outcome:
+        case Solved():
+            return _publish(run, config, checkout, outcome)
+        case Unsolved(stop=StopReason.CANCELLED):
+            raise Cancelled
+        case Unsolved():
+            answer = answers.unsolved(run.facts, outcome)
+            return conclude(run, Ending.UNSOLVED, outcome.stop.value, answer, Conclusion.NEUTRAL)
+        case Asking():
+            return ask(run, outcome)
+        case Unrunnable():
+            answer = answers.unrunnable(run.facts, outcome)
+            return conclude(run, Ending.UNRUNNABLE, "cannot be run", answer, Conclusion.NEUTRAL)
+        case never:
+            assert_never(never)
+
+
+def _publish(run: Run, config: RepoConfig, checkout: Checkout, outcome: Solved) -> JobResult:
+    files = {**outcome.patch.overlay, **{test.path: test.content.encode() for test in outcome.tests}}
+    if touched := config_protects(config, files):
+        return hold_back(run, PROTECTED.format(paths=", ".join(code(path) for path in touched[:10])))
+    author = run.identity()
+    change = Change(
+        files=files,
+        message=run.text(commit_message(run.facts, outcome)),
+        author=author,
+        committer=author,
+        date=run.started_at(),
+    )
+    sha = run.ports.git.commit(checkout, change)
+    if reason := run.ask(
+        "git.push", {"branch": run.names.branch, "sha": sha}, lambda: run.push(checkout, sha)
+    ):
+        return hold_back(run, reason)
+    picture = search_tree(run.home / JOURNAL, run.ports.redact)
+    new = NewPullRequest(
+        head=run.names.branch,
+        base=run.facts.base_branch,
+        title=run.text(pull_request_title(run.facts)),
+        body=head_marker(sha) + run.text(pull_request_body(run.facts, outcome, picture)),
+        marker=run.names.pull_request,
+        labels=(run.request.label,),
+        draft=config.draft,
+    )
+    url = run.ask(
+        "github.pull_request", {"head": new.head, "sha": sha, "body": new.body}, lambda: run.open(new)
+    )
+    if not url:
+        return hold_back(run, CLOSED)
+    answer = answers.solved(run.facts, outcome, url)
+    return conclude(run, Ending.SOLVED, "solved", answer, Conclusion.SUCCESS, pull_request=url)
+
+
+def _names(run: Run) -> Names:
+    """After a merged pull request a new one is due, under another name."""
+    found = run.effect("github.merged_pull_request", {}, lambda: {"number": _last_merged(run)})
+    number = found["number"]
+    return names_for(
+        run.request.repository_id, run.request.issue, number if isinstance(number, int) else None
+    )
+
+
+def _last_merged(run: Run) -> int | None:
+    merged: int | None = None
+    for _ in range(50):
+        names = names_for(run.request.repository_id, run.request.issue, merged)
+        found = run.forge.find_pull_request(names.branch, names.pull_request)
+        if found is None or not found.merged:
+            break
+        merged = found.number
+    return merged

@@ -1,0 +1,176 @@
+"""What every kind of work shares: who may ask, what the repository says, the base commit's files, the engine,
+and the endings that people are told of."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from agent.codec import encode_fields
+from agent.types import Asking, Outcome, Task, Unrunnable
+from bot.checkout import Checkout
+from bot.errors import ConfigError
+from bot.forge import Conclusion
+from bot.queue import Ending, JobResult
+from bot.render import answers
+from bot.render.check import check_run
+from bot.repo_config import RepoConfig, read_repo_config
+from bot.run import EngineJournal, Run
+
+MAY_ASK: Final = frozenset({"admin", "maintain", "write"})
+"""Who may have a repository worked on: whoever could push the patch (threat 5)."""
+
+JOURNAL: Final = "journal.jsonl"
+"""The engine's effects."""
+
+STEPS: Final = "steps.jsonl"
+"""The effects on GitHub."""
+
+log = structlog.get_logger("bot.work")
+
+
+# --- Before anything is done --------------------------------------------------------------------------------
+
+
+def not_allowed(run: Run) -> JobResult | None:
+    """How the job ends when one of those who asked may not; None when all may."""
+    for login in (run.request.sender, *run.request.actors):
+        role = run.permission(login)
+        if role not in MAY_ASK:
+            return refuse(run, login, role)
+    return None
+
+
+def configured(run: Run) -> RepoConfig | JobResult:
+    """What the repository's default branch says of the bot, or how the job ends for it. ``run`` is based on
+    the default branch."""
+    try:
+        config = read_repo_config(run.repo_config())
+    except ConfigError as error:
+        run.comment(answers.bad_config(run.facts, str(error)))
+        return run.ended(Ending.UNRUNNABLE, "the repository's configuration cannot be read")
+    if config.label is not None and config.label.casefold() != run.request.label.casefold():
+        return run.ended(Ending.REFUSED, "the repository has chosen another label")
+    if not config.enabled:
+        run.comment(answers.disabled(run.facts))
+        return run.ended(Ending.REFUSED, "the repository has switched the bot off")
+    return config
+
+
+# --- Endings ------------------------------------------------------------------------------------------------
+
+
+PROTECTED: Final = (
+    "I found a patch, but it changes files that this repository protects in `.github/codeagent.yml`: {paths}."
+)
+
+
+def config_protects(config: RepoConfig, files: Iterable[str]) -> tuple[str, ...]:
+    """The files that the repository wants nobody but people to change. ``*`` matches any part of a path."""
+    patterns = config.protected
+    return tuple(sorted(path for path in files if any(fnmatchcase(path, pattern) for pattern in patterns)))
+
+
+def conclude(
+    run: Run, ending: Ending, title: str, answer: str, conclusion: Conclusion, *, pull_request: str = ""
+) -> JobResult:
+    """Tell the issue and the check run, in this order: the comment is what people wait for."""
+    run.comment(answer)
+    run.check(check_run(run.facts, run.names, title.capitalize(), answer, conclusion))
+    return run.ended(ending, title, pull_request)
+
+
+def ask(run: Run, outcome: Asking) -> JobResult:
+    """The comment last; whoever reads it may answer at once, while the job is still ending."""
+    answer = answers.asking(run.facts, outcome)
+    title = outcome.stop.value.capitalize()
+    run.check(check_run(run.facts, run.names, title, answer, Conclusion.NEUTRAL))
+    run.ports.asks(run.facts.run_id)
+    run.comment(answer)
+    return run.ended(Ending.ASKING, outcome.question.text[:300])
+
+
+def hold_back(run: Run, reason: str) -> JobResult:
+    answer = answers.held_back(run.facts, reason)
+    return conclude(run, Ending.HELD_BACK, "held back", answer, Conclusion.ACTION_REQUIRED)
+
+
+def refuse(run: Run, login: str, role: str) -> JobResult:
+    if run.ports.answer_refused:
+        run.comment(answers.refused(run.facts, role))
+    return run.ended(Ending.REFUSED, f"{login} has the role {role!r} and may not ask")
+
+
+def without_branch(run: Run) -> JobResult:
+    outcome = Unrunnable(
+        reason="This repository has no commit on its default branch.",
+        advice=("Push a first commit to the default branch.",),
+    )
+    run.comment(answers.unrunnable(run.facts, outcome))
+    return run.ended(Ending.UNRUNNABLE, "no default branch")
+
+
+# --- Parts --------------------------------------------------------------------------------------------------
+
+
+def check_out(run: Run) -> tuple[Checkout, Path]:
+    """The base commit's objects and its files. What is there is whole: a kill in between leaves nothing."""
+    sha = run.facts.base_sha
+    home = run.home / "base" / sha
+    home.mkdir(parents=True, exist_ok=True)
+    git_dir, tree = home / "repository.git", home / "tree"
+    checkout = Checkout(git_dir=git_dir, commit=sha)
+    if not git_dir.exists():
+        with whole(git_dir) as partial:
+            run.ports.git.clone(run.forge.git_access(), sha, partial)
+    if not tree.exists():
+        with whole(tree) as partial:
+            partial.mkdir()
+            export = run.ports.git.export(checkout, partial)
+            log.info("checked out", job=run.job_id, sha=sha, files=export.files, remarks=export.remarks)
+    return checkout, tree
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A directory that appears only when it is complete."""
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    yield partial
+    os.rename(partial, target)
+
+
+def repair(run: Run, config: RepoConfig, tree: Path, task: Task) -> Outcome:
+    """The engine has a journal of its own, which can be replayed without anything of GitHub's."""
+    path = run.home / JOURNAL
+    first = not path.exists()
+    with run.ports.open_journal(path, run=run.job_id, task=encode_fields(task)) as file:
+        journal = EngineJournal(file, run.halted, live=first)
+        with run.live_progress(lambda: journal.live) as progress:
+            return run.ports.repair(
+                task,
+                tree,
+                journal,
+                config=config,
+                progress=progress,
+                cancelled=lambda: run.halted() is not None,
+                answers=lambda _question: run.request.reply.text if run.request.reply else None,
+            )
+
+
+def issue_task(run: Run, config: RepoConfig) -> Task:
+    return Task(
+        repository=run.request.repository,
+        base=run.facts.base_sha,
+        title=run.request.title,
+        text=run.request.body,
+        number=run.request.issue,
+        test_command=config.test_command,
+    )
