@@ -27,7 +27,7 @@ from bot.jobs import DbosJobs, JobsConfig
 from bot.ports import Ports
 from bot.queue import Halted, JobResult, QueueUnavailable, RunJob, TaskRequest
 from bot.render.page import run_page
-from bot.repo_config import RepoConfig
+from bot.repo_config import RepoConfig, tighten_budget, tighten_limits
 from bot.sealed_git import SealedGit
 from bot.settings import LogFormat, Settings
 from bot.triggers import TriggerPolicy
@@ -186,14 +186,14 @@ class Engine:
         answers: Callable[[Question], str | None],
     ) -> Outcome:
         services = self._services
-        limits = config.tighten_limits(services.limits)
+        limits = tighten_limits(config, services.limits)
         suite_seconds = min(services.suite_limits.seconds, limits.seconds * engine.SUITE_PATIENCE)
         return engine_run.repair(
             task,
             tree,
             replace(services, limits=limits, suite_limits=replace(limits, seconds=suite_seconds)),
             journal,
-            budget=config.tighten_budget(engine.budget(self._settings)),
+            budget=tighten_budget(config, engine.budget(self._settings)),
             progress=progress,
             cancelled=cancelled,
             answers=answers,

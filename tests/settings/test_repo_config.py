@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from agent.types import Budget
 from bot.errors import ConfigError
-from bot.repo_config import LARGEST, RepoConfig, read_repo_config, repo_config_json_schema
+from bot.repo_config import (
+    LARGEST,
+    RepoConfig,
+    read_repo_config,
+    repo_config_json_schema,
+    tighten_budget,
+    tighten_limits,
+)
 from sandbox import Limits
 
 WHOLE = b"""
@@ -32,7 +39,7 @@ def test_all_of_it() -> None:
     assert config.test_command == ("python", "-m", "pytest", "-q")
     assert config.protected == ("docs/**", "*.lock")
     assert (config.label, config.draft, config.enabled) == ("fix-it", True, True)
-    limits, budget = config.tighten_limits(Limits()), config.tighten_budget(Budget())
+    limits, budget = tighten_limits(config, Limits()), tighten_budget(config, Budget())
     assert (limits.seconds, limits.memory_mib, limits.processes) == (10, 256, Limits().processes)
     assert (budget.max_seconds, budget.max_iterations, budget.max_steps) == (60, 5, Budget().max_steps)
 
@@ -46,10 +53,10 @@ def test_nothing_is_the_defaults(content: bytes | None) -> None:
 def test_it_only_tightens(theirs: float, ours: float, their_memory: int, our_memory: int) -> None:
     both = f"limits: {{seconds: {theirs!r}, memory_mib: {their_memory}}}\nbudget: {{seconds: {theirs!r}}}"
     config = read_repo_config(both.encode())
-    limits = config.tighten_limits(Limits(seconds=ours, memory_mib=our_memory))
+    limits = tighten_limits(config, Limits(seconds=ours, memory_mib=our_memory))
     assert limits.seconds == min(ours, theirs)
     assert limits.memory_mib == min(our_memory, their_memory)
-    assert config.tighten_budget(Budget(max_seconds=ours)).max_seconds == min(ours, theirs)
+    assert tighten_budget(config, Budget(max_seconds=ours)).max_seconds == min(ours, theirs)
 
 
 BOMB = b"a: &a [x]\n" + b"".join(f"k{n}: &k{n} [*a, *a]\n".encode() for n in range(9))
@@ -63,22 +70,27 @@ BOMB = b"a: &a [x]\n" + b"".join(f"k{n}: &k{n} [*a, *a]\n".encode() for n in ran
         (b"a: [", "is not YAML that is understood"),
         (b"[1, 2]", "must be a mapping"),
         (b"text", "must be a mapping"),
-        (b"image: evil", "image: Extra inputs are not permitted"),
-        (b"limits: {network: true}", "limits.network: Extra inputs are not permitted"),
+        (b"run_on_host: evil", "run_on_host: there is no such key"),
+        (b"limits: {network: true}", "line 1: limits.network: there is no such key"),
         (b"limits: {seconds: -1}", "limits.seconds: Input should be greater than 0"),
-        (b"limits: {seconds: .inf}", "limits.seconds: Input should be a finite number"),
+        (b"limits: {seconds: .inf}", "limits.seconds: Input should be a valid number"),
         (b"limits: {seconds: .nan}", "limits.seconds: "),
         (b"limits: 3", "limits: Input should be"),
         (b"budget: {iterations: 0}", "budget.iterations: "),
         (b"test_command: pytest", "test_command: "),
         (b"test_command: ['']", "1 to 1000 characters"),
-        (b'protected: ["a\\0b"]', "without NUL"),
+        (b'protected: ["a\\0b"]', "no NUL"),
         (b"draft: maybe", "draft: Input should be a valid boolean"),
         (b"draft: true\ndraft: false", "'draft' stands there twice"),
         (b"label: " + b"x" * 51, "label: String should have at most 50"),
         (BOMB, "aliases (*name) are not allowed"),
         (b"[" * 3000, "nested too deeply"),
-        (b"a: 2024-99-99", "is not YAML that is understood"),
+        (b"draft: 2024-99-99", "draft: Input should be a valid boolean"),
+        (b"draft: true\n\nbudget:\n  seconds: x\n", "line 4: budget.seconds: Input should be a valid number"),
+        (b"labels:\n  - a\n  - ''\n", "line 3: labels.1: "),
+        (b"title: 'Fix {0.__class__}'", "{0.__class__} is no placeholder"),
+        (b"reviewers: ['a b']", "reviewers.0: "),
+        (b"python: 2.7", "python: String should match"),
         (b"? [a]\n: b", "is not YAML that is understood"),
         (b"1: x", "1: "),
     ],
