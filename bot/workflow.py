@@ -31,6 +31,7 @@ from bot.render.parts import RunFacts
 from bot.run import Run
 from bot.work.fix import fix_issue
 from bot.work.parts import JOURNAL, STEPS
+from sandbox.errors import SandboxError
 
 __all__ = ["JOURNAL", "STEPS", "WORK", "run_job"]
 
@@ -174,8 +175,9 @@ def _set_journals_aside(home: Path) -> None:
 
 
 def _public(error: Exception, ports: Ports) -> str:
-    """One line for everybody. The bot's own errors are written for people; a bug's text may say anything."""
-    if isinstance(error, BotError | JobFailed):
+    """One line for everybody. Errors of the bot and of a sandbox are written for people; a bug's text may say
+    anything."""
+    if isinstance(error, BotError | JobFailed | SandboxError):
         return ports.redact(str(error)).replace(str(ports.data), "…").replace("\n", " ")[:400]
     return f"internal error ({type(error).__name__})"
 

@@ -16,6 +16,7 @@ from bot.names import names_for
 from bot.ports import Ports
 from bot.queue import Ending, Halt, Interrupted, JobFailed, JobResult
 from bot.workflow import JOURNAL, STEPS, run_job
+from sandbox.errors import SandboxError
 from tests.workflow.fakes import (
     REQUEST,
     UNRUNNABLE,
@@ -266,6 +267,14 @@ def test_trouble_with_github_is_waited_out(data: Path, world: World) -> None:
     assert sum(waits) == pytest.approx(10.0 + 3.0)
     assert forges.opened == forges.closed == 3
     assert world.calls("permission") == 1
+
+
+def test_what_a_sandbox_says_of_its_end_is_told_and_inert(data: Path, world: World) -> None:
+    broken = [SandboxError("the sandbox broke down: no space left\n@everyone `x`") for _ in range(3)]
+    with pytest.raises(JobFailed, match="no space left"):
+        run(ports(data, world, repair=FakeRepair(world, errors=broken)))
+    (comment,) = world.read()["comments"]
+    assert "`` the sandbox broke down: no space left @everyone `x` ``" in comment["body"]
 
 
 def test_a_bug_is_given_up_after_some_attempts_and_says_no_more_than_needed(data: Path, world: World) -> None:
