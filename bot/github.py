@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 from urllib.parse import quote
 
 import httpx
-from githubkit import AppAuthStrategy, GitHub, Response, TokenAuthStrategy
+from githubkit import AppAuthStrategy, GitHub, Response, TokenAuthStrategy, UnauthAuthStrategy
 from githubkit.cache import MemCacheStrategy
 from githubkit.exception import RequestError, RequestFailed
 from githubkit.utils import UNSET
@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from bot.errors import ConfigError, ForgeRefused
 from bot.forge import Forge, RepositoryRef
 from bot.github_forge import Access, GitHubForge
-from bot.github_line import Done, Habits, Line, Request
+from bot.github_line import Connection, Done, Habits, Line, Request
 from bot.github_shapes import (
     AppShape,
     CheckShape,
@@ -40,17 +40,19 @@ from bot.github_shapes import (
 )
 from bot.pacing import Answered, Lost, Pace, Pacer
 from bot.settings import GITHUB_API, web_url_of
+from bot.setup.permissions import PERMISSIONS
 
-__all__ = ["PERMISSIONS", "AppKeys", "Endpoints", "GitHubForges", "Habits", "Link", "Pace"]
-
-PERMISSIONS: Final = {
-    "checks": "write",
-    "contents": "write",
-    "issues": "write",
-    "metadata": "read",
-    "pull_requests": "write",
-}
-"""No ``workflows``: GitHub itself refuses a push that changes one (threat 14)."""
+__all__ = [
+    "PERMISSIONS",
+    "AppKeys",
+    "Endpoints",
+    "GitHubForges",
+    "Habits",
+    "Link",
+    "Pace",
+    "anonymous_connection",
+    "app_connection",
+]
 
 PAGE: Final = 100
 
@@ -85,7 +87,7 @@ class _Client(GitHub[Any]):
     """githubkit with one httpx client for its whole life: by itself it builds one for each request (28 ms
     instead of 4), and keeps an entered one in a ContextVar that other threads do not see."""
 
-    def __init__(self, auth: AppAuthStrategy | TokenAuthStrategy, link: Link) -> None:
+    def __init__(self, auth: AppAuthStrategy | TokenAuthStrategy | UnauthAuthStrategy, link: Link) -> None:
         super().__init__(
             auth,
             base_url=link.api_url,
@@ -412,6 +414,16 @@ class GitHubForges:
         made = cast(TokenShape, self._line.settle(lambda: self._line.ask(self._client, request)))
         self._remember(made.token)
         return made.token
+
+
+def app_connection(keys: AppKeys, link: Link) -> Connection:
+    """What the App itself asks with (``bot.github_app``). Raises ConfigError for a key that cannot sign."""
+    return _app_client(keys, link)
+
+
+def anonymous_connection(link: Link) -> Connection:
+    """For an App that has no key yet."""
+    return _Client(UnauthAuthStrategy(), link)
 
 
 def _app_client(keys: AppKeys, link: Link) -> _Client:

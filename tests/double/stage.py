@@ -15,6 +15,7 @@ from tests.double.state import App, Installation, Repository, User, World
 
 # What the bot asks for in its manifest; tests may ask for less.
 PERMISSIONS: Mapping[str, str] = {
+    "actions": "read",
     "checks": "write",
     "contents": "write",
     "issues": "write",
@@ -28,6 +29,8 @@ EVENTS = (
     "pull_request_review",
     "pull_request_review_comment",
     "check_run",
+    "check_suite",
+    "workflow_run",
 )
 
 
