@@ -3,6 +3,7 @@ help."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from agent.codec import encode
@@ -13,8 +14,10 @@ from agent.search.tree import Tree
 from agent.types import (
     Asking,
     Baseline,
+    FailingTests,
     Outcome,
     Patch,
+    Rerun,
     Solved,
     Spend,
     State,
@@ -88,6 +91,52 @@ def given_not_reproduced(root: State, baseline: Baseline, spend: Spend) -> Unsol
         baseline=baseline,
         spend=spend,
     )
+
+
+def named_not_reproduced(
+    failing: FailingTests, reruns: Sequence[Rerun], baseline: Baseline, spend: Spend
+) -> Unsolved:
+    """No test of the repository fails here each time as it was seen to: nothing could be proven by them."""
+    flaky = [
+        each for each in reruns if 0 < each.failed < each.runs or (each.aside and each.test in baseline.flaky)
+    ]
+    stop = StopReason.FLAKY if flaky else StopReason.NOT_REPRODUCED
+    return Unsolved(
+        stop=stop,
+        summary=_named_summary(failing, reruns, flaky),
+        reproduction=(),
+        red=None,
+        attempts=(),
+        advice=_FLAKY_ADVICE if flaky else _ELSEWHERE_ADVICE,
+        baseline=baseline,
+        spend=spend,
+        reruns=tuple(reruns),
+    )
+
+
+_FLAKY_ADVICE = (
+    "Look for what differs between two runs of the same code: order, time, randomness, threads, what another "
+    "test leaves behind.",
+)
+_ELSEWHERE_ADVICE = (
+    "The tests run here without a network and without services; what needs them cannot fail or pass as it "
+    "does elsewhere.",
+    "Compare the Python version, the operating system, the installed versions and the environment variables.",
+)
+
+
+def _named_summary(failing: FailingTests, reruns: Sequence[Rerun], flaky: Sequence[Rerun]) -> str:
+    if flaky:
+        return (
+            f"{len(flaky)} of the failing tests pass in some runs of the same code and fail in others; "
+            "none fails each time."
+        )
+    if reruns:
+        return "No failing test could be made to fail here as it was seen to fail there."
+    if not failing.named:
+        return "No test of the suite fails here."
+    listed = ", ".join(each.test for each in failing.named[:5])
+    return f"None of the failing tests is known to the suite that was found here: {listed}."
 
 
 def cancelled_early(spend: Spend) -> Unsolved:

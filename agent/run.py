@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from agent.baseline import measure_baseline
+from agent.baseline import measure_baseline, readmit
 from agent.choice.selector import Chooser
 from agent.clarify import Clarifier, ModelClarifier
 from agent.codec import decode, encode, encode_fields
@@ -17,6 +17,7 @@ from agent.context.packages import with_packages
 from agent.effects import Clock, JournaledRunner, SandboxPool, tick
 from agent.errors import Cancelled, JournalDiverged
 from agent.executor import Bench, SandboxExecutor
+from agent.failing import reproduction, rerun
 from agent.gates import SizeCap
 from agent.journal import FileJournal
 from agent.llm.desk import ModelDesk, Terms
@@ -32,11 +33,34 @@ from agent.protocols import (
     Journal,
     Progress,
 )
-from agent.report import cancelled_early, conclude, given_not_reproduced, no_tests, summary, unrunnable
+from agent.report import (
+    cancelled_early,
+    conclude,
+    given_not_reproduced,
+    named_not_reproduced,
+    no_tests,
+    summary,
+    unrunnable,
+)
 from agent.search.solve import Parts, Surroundings, solve
 from agent.search.strategies import STRATEGIES
 from agent.source import HostTree, RecordedTree
-from agent.types import Asking, Baseline, Budget, Outcome, Proof, Question, Solved, Spend, State, Task
+from agent.types import (
+    Asking,
+    Baseline,
+    Budget,
+    FailingTests,
+    Outcome,
+    Proof,
+    Question,
+    Rerun,
+    Solved,
+    Spend,
+    State,
+    Task,
+    TestFile,
+    Unsolved,
+)
 from agent.untested import WithoutTests
 from agent.workbench import JournaledWorkbench, RepositoryWorkbench, Workbench
 from sandbox import Limits, Sandbox, Sandboxes
@@ -194,12 +218,24 @@ class _Run:
     ) -> Outcome:
         settings, task = self.settings, self.settings.task
         self.progress("baseline", "running the suite twice")
-        baseline, suite = measure_baseline(runner, suite, settings.suite_limits)
+        baseline, narrow, left_out = measure_baseline(runner, suite, settings.suite_limits)
         if not baseline.passing | baseline.failing | baseline.flaky:
             return no_tests(baseline, runner.meter.spend)
         bench = Bench(
-            runner=runner, suite=suite, limits=_capped(settings, baseline), suite_limits=settings.suite_limits
+            runner=runner,
+            suite=narrow,
+            limits=_capped(settings, baseline),
+            suite_limits=settings.suite_limits,
         )
+        reruns: tuple[Rerun, ...] = ()
+        if task.failing is not None:
+            whole = replace(bench, suite=suite)
+            reruns, given = self._failing(task.failing, baseline, whole, source)
+            if not given:
+                return named_not_reproduced(task.failing, reruns, baseline, runner.meter.spend)
+            task = replace(task, given_tests=given)
+            wanted = {each.test for each in reruns if not each.aside}
+            bench = replace(bench, suite=readmit(suite, left_out, wanted))
         context = Context(task=task, source=source, baseline=baseline, import_roots=environment.import_roots)
         if settings.method.driver is not Driver.BUILT_IN:  # only a model is told of packages
             context = with_packages(context, runner)
@@ -227,9 +263,21 @@ class _Run:
             parts, budget = pipeline(parts, budget)
         search = solve(context, root, parts, budget, around)
         outcome = conclude(search, baseline)
+        if isinstance(outcome, Solved | Unsolved) and reruns:
+            outcome = replace(outcome, reruns=reruns)
         if isinstance(outcome, Solved) and chooser.settled:
             return replace(outcome, rationale=(*outcome.rationale, chooser.settled))
         return outcome
+
+    def _failing(
+        self, failing: FailingTests, baseline: Baseline, bench: Bench, source: RecordedTree
+    ) -> tuple[tuple[Rerun, ...], tuple[TestFile, ...]]:
+        """The repository's own failing tests, run again; and those that are the reproduction."""
+        self.progress("failing tests", f"running them {failing.runs} times")
+        reruns = rerun(failing, baseline, bench, source)
+        given = reproduction(reruns, source)
+        self.journal.note("failing tests", {"given": encode(given)})
+        return reruns, given
 
     def _model(self) -> ModelDesk | None:
         """None for a run that no model drives: it asks nothing and costs nothing."""

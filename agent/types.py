@@ -28,6 +28,7 @@ class StopReason(StrEnum):
 
     SOLVED = "solved"
     NOT_REPRODUCED = "not reproduced"  # no test made from the issue failed on base for the stated reason
+    FLAKY = "flaky"  # the failing tests pass in some runs of the same code: nothing can be proven by them
     EXHAUSTED = "search exhausted"  # nothing left to propose anywhere
     ITERATIONS = "iteration cap"
     STEPS = "step cap"
@@ -128,6 +129,38 @@ class TestFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedFailure:
+    """A test that somebody else saw fail. ``test`` is its address as it was printed there: from another
+    directory, or dotted, perhaps. ``exception`` is the class name of what was raised, empty if unknown."""
+
+    test: str
+    exception: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingTests:
+    """The repository's own tests that are said to fail on base: they are the reproduction, as they stand.
+
+    ``named`` empty: whatever fails in the suite. They are run ``runs`` times before anything is tried.
+    """
+
+    named: tuple[NamedFailure, ...] = ()
+    runs: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerun:
+    """How often a test failed when it was run again and again on base. ``aside`` says why its failure is
+    not what is to be repaired; empty for a test that is part of the reproduction."""
+
+    test: str
+    runs: int
+    failed: int
+    message: str = ""  # of the last failure, one line
+    aside: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is to be solved (frozen when it was asked for)."""
 
@@ -138,6 +171,7 @@ class Task:
     number: int | None = None  # of the issue
     given_tests: tuple[TestFile, ...] = ()  # a failing test handed in: it is the reproduction
     test_command: tuple[str, ...] = ()  # replaces the detected one
+    failing: FailingTests | None = None  # existing tests that fail: they take the place of given ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -485,6 +519,7 @@ class Solved:
     rationale: tuple[str, ...]  # paragraphs, from the feedback steps of the chosen path
     spend: Spend
     stop: StopReason = StopReason.SOLVED
+    reruns: tuple[Rerun, ...] = ()  # of failing tests that were named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -506,6 +541,7 @@ class Unsolved:
     baseline: Baseline | None
     spend: Spend
     best: Patch | None = None  # the best branch so far (D4): unproven, shown and scored, never published
+    reruns: tuple[Rerun, ...] = ()  # of failing tests that were named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

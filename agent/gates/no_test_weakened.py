@@ -29,6 +29,7 @@ SETTINGS = re.compile(r"(?i)^(?:tool[.:])?(?:pytest|coverage|unittest|nose|tox|h
 
 def check(evidence: Evidence) -> GateResult:
     faults = [fault for change in evidence.patch.changes for fault in _faults(change, evidence)]
+    faults += [f"{path} is one of the failing tests" for path in _given(evidence)]
     faults += [f"{path} exists already: a new test must not replace it" for path in _replaced(evidence)]
     faults += [
         f"{change.path} skips: {line.strip()[:100]}"
@@ -52,6 +53,12 @@ def _faults(change: FileChange, evidence: Evidence) -> list[str]:
         faults.append(f"{path} changes test settings")
     faults += [f"{path} skips: {line.strip()[:100]}" for _, line in _skips(change, old)]
     return faults
+
+
+def _given(evidence: Evidence) -> list[str]:
+    """A patch repairs the code that a failing test runs, wherever the repository keeps that test."""
+    changed = frozenset(evidence.patch.paths)
+    return sorted({test.path for test in evidence.tests if test.given and test.path in changed})
 
 
 def _replaced(evidence: Evidence) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every new test that fails on base passes with the patch."""
+"""Every new or given test that fails on base passes with the patch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def check(evidence: Evidence) -> GateResult:
         return refused(NAME, f"failed on base and did not run with the patch: {listed(missing)}")
     if green.problem:
         return refused(NAME, f"the run with the patch is not whole: {green.problem}")
+    which = "given" if evidence.tests and all(test.given for test in evidence.tests) else "new"
     if not green.passing:
-        return refused(NAME, "no new test ran with the patch")
-    return passed(NAME, f"{len(green.passing)} new tests pass with the patch")
+        return refused(NAME, f"no {which} test ran with the patch")
+    return passed(NAME, f"{len(green.passing)} {which} tests pass with the patch")

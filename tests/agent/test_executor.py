@@ -140,7 +140,7 @@ class Lab:
         self.pool = SandboxPool(lambda: workbench.open(environment), workers=2, cancelled=lambda: False)
         self.journal = Requests()
         runner = JournaledRunner(self.journal, self.pool, Clock(), identity={"tree": "toy"})
-        baseline, suite = measure_baseline(runner, PytestSuite(), Limits())
+        baseline, suite, _ = measure_baseline(runner, PytestSuite(), Limits())
         context = Context(task=TASK, source=HostTree(tree), baseline=baseline)
         bench = Bench(runner=runner, suite=suite, limits=Limits(), suite_limits=Limits())
         self.baseline = baseline
