@@ -28,11 +28,13 @@ class ForgeError(BotError):
 
 
 class ForgeRefused(ForgeError):
-    """GitHub will go on saying no until something is changed."""
+    """GitHub will go on saying no until something is changed. ``needed`` is what GitHub says that a token
+    would need ("issues=write; pull_requests=write"), where it does."""
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, *, needed: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.needed = needed
 
 
 class ForgeUnavailable(ForgeError):

@@ -52,6 +52,7 @@ __all__ = [
     "Pace",
     "anonymous_connection",
     "app_connection",
+    "token_connection",
 ]
 
 PAGE: Final = 100
@@ -424,6 +425,11 @@ def app_connection(keys: AppKeys, link: Link) -> Connection:
 def anonymous_connection(link: Link) -> Connection:
     """For an App that has no key yet."""
     return _Client(UnauthAuthStrategy(), link)
+
+
+def token_connection(token: str, link: Link) -> Connection:
+    """For a token that somebody else made (``bot.action``)."""
+    return _Client(TokenAuthStrategy(token), link)
 
 
 def _app_client(keys: AppKeys, link: Link) -> _Client:

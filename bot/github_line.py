@@ -117,8 +117,12 @@ class Line:
             case GiveUp(temporary=True, retry_after=retry_after):
                 raise ForgeUnavailable(self._said(request, outcome), retry_after=retry_after)
             case GiveUp():
-                status = outcome.status if isinstance(outcome, Answered) else 0
-                raise ForgeRefused(self._said(request, outcome), status=status)
+                answered = outcome if isinstance(outcome, Answered) else None
+                raise ForgeRefused(
+                    self._said(request, outcome),
+                    status=answered.status if answered else 0,
+                    needed=answered.headers.get("x-accepted-github-permissions", "") if answered else "",
+                )
             case _:
                 assert_never(decision)
 
