@@ -252,8 +252,9 @@ class Settings(BaseSettings):
         return GitHubApp(issuer=issuer, private_key=key, webhook_secret=self.webhook_secret)
 
 
-def read_settings(*, dotenv: Path | None = None) -> Settings:
-    """The environment, and a ``.env`` file only when one is asked for (the environment wins).
+def read_settings(*, dotenv: Path | None = None, chosen: Mapping[str, Any] | None = None) -> Settings:
+    """The environment, and a ``.env`` file only when one is asked for (the environment wins). What is
+    ``chosen``, by the names of the fields, wins over both.
 
     Raises ConfigError that names every bad variable and what to do.
     """
@@ -262,7 +263,7 @@ def read_settings(*, dotenv: Path | None = None) -> Settings:
         raise ConfigError(f"There is no file {dotenv}; leave the option out or write the file.")
 
     try:
-        options: dict[str, Any] = {"_env_file": dotenv}  # not among the fields that mypy knows
+        options: dict[str, Any] = {"_env_file": dotenv, **(chosen or {})}  # the file: no field, for mypy
         return Settings(**options)
     except ValidationError as error:
         raise ConfigError(_explained(error)) from None  # the cause would show the values
