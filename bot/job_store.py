@@ -1,8 +1,9 @@
 """What is known of every job, in three tables beside the queue's own and in the same database.
 
 The tables decide what the queue itself cannot: which job a delivery got, that a subject has one job at a
-time, that somebody asked a running job to stop, and how it ended. A job's row and its place in the queue are
-written in one transaction.
+time, whose turn it is, that somebody asked a running job to stop, and how it ended. A job's row and its place
+in the queue are written in one transaction, and there is one transaction that writes at a time, whatever
+process it is of: what a decision was made from still holds when it is written down.
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as WaitedInVain
 
+from bot import job_line
+from bot.job_line import Lane, PutInQueue
 from bot.job_tables import (
     ACTIVE,
+    OPEN,
     asking,
     belongs,
     job_of,
     job_with,
     jobs,
     last_of,
-    metadata,
+    prepare,
     replies,
 )
 from bot.queue import (
@@ -37,6 +41,8 @@ from bot.queue import (
     JobResult,
     JobState,
     JobView,
+    Kind,
+    Parallel,
     QueueUnavailable,
     Reply,
     TaskRequest,
@@ -48,8 +54,10 @@ from bot.queue import (
 
 Accepted = TypeVar("Accepted")
 
-PutInQueue = Callable[[sa.Connection, str], None]
-"""Puts a job id into the queue within the given transaction."""
+_WRITER: Final = int.from_bytes(b"codeagnt")
+"""Names the advisory lock of PostgreSQL that makes writers take turns, as SQLite's do."""
+
+_DROPPED: Final = JobResult(ending=Ending.CANCELLED, summary="stopped before its turn came")
 
 WRITER_SECONDS = 5
 """How long to wait for SQLite's one writer; GitHub waits ten for an answer, and a 503 must still reach it."""
@@ -82,20 +90,28 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 class JobStore:
     """Every method is one transaction; SQLAlchemy's errors come out as they are but for :meth:`enqueue`."""
 
-    def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        clock: Callable[[], float] = time.time,
+        *,
+        parallel: Parallel | None = None,
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._parallel = parallel or Parallel()
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     def create_tables(self) -> None:
         """The caller makes sure that one process at a time does this."""
         with self._engine.begin() as connection:
-            metadata.create_all(connection)
+            prepare(connection)
 
     # --- Asking -------------------------------------------------------------------------------------------
 
     def enqueue(self, request: TaskRequest, put_in_queue: PutInQueue) -> Enqueued:
-        """The job for this delivery: the one it had, the one its subject has now, or a new one."""
+        """The job for this delivery: the one it had, the one its subject has now, or a new one; it may have
+        to wait."""
         return self._accepted(lambda connection: self._enqueue(connection, request, put_in_queue))
 
     def reply(self, reply: Reply, put_in_queue: PutInQueue) -> Enqueued | None:
@@ -119,15 +135,13 @@ class JobStore:
         known = job_of(connection, request.delivery)
         if known is not None and known.state != JobState.FAILED:
             return Enqueued(job_id=known.job_id, new=False)
-        active = connection.execute(
-            sa.select(jobs.c.job_id).where(jobs.c.subject == request.subject, jobs.c.state.in_(ACTIVE))
-        ).scalar()
-        job_id = active or secrets.token_hex(16)  # unguessable: it is also the address of the run's page
+        same = None if request.kind.in_line else _open(connection, request.subject)
+        if same is not None:
+            belongs(connection, request.delivery, same)
+            return Enqueued(job_id=same, new=False)
+        job_id = self._insert(connection, request, put_in_queue)
         belongs(connection, request.delivery, job_id)
-        if active is None:
-            self._insert(connection, job_id, request)
-            put_in_queue(connection, job_id)
-        return Enqueued(job_id=job_id, new=active is None)
+        return Enqueued(job_id=job_id, new=True)
 
     def _reply(self, connection: sa.Connection, reply: Reply, put_in_queue: PutInQueue) -> Enqueued | None:
         known = job_of(connection, reply.delivery)
@@ -153,40 +167,72 @@ class JobStore:
         self, connection: sa.Connection, asked: JobView, reply: Reply, put_in_queue: PutInQueue
     ) -> str:
         """A new job for the same run."""
-        job_id = secrets.token_hex(16)
-        self._insert(connection, job_id, replace(asked.request, run=asked.run, reply=reply))
+        job_id = self._insert(connection, replace(asked.request, run=asked.run, reply=reply), put_in_queue)
         belongs(connection, reply.delivery, job_id)
-        put_in_queue(connection, job_id)
         return job_id
 
-    def _insert(self, connection: sa.Connection, job_id: str, request: TaskRequest) -> None:
+    def _insert(self, connection: sa.Connection, request: TaskRequest, put_in_queue: PutInQueue) -> str:
+        job_id = secrets.token_hex(16)  # unguessable: it is also the address of the run's page
         now = self._clock()
         connection.execute(
             jobs.insert().values(
                 job_id=job_id,
                 subject=request.subject,
-                state=JobState.QUEUED.value,
+                state=JobState.WAITING.value,
                 request=json.dumps(request_to_json(request)),
-                created=now,
+                kind=request.kind.value,
+                installation=request.installation,
+                repository=request.repository_id,
+                created=job_line.next_place(connection, request.subject, now),
                 updated=now,
             )
         )
+        if request.kind is Kind.ERRAND:
+            job_line.queue(connection, job_id, Lane.ERRANDS, put_in_queue)
+        else:
+            job_line.give_turns(connection, self._parallel, put_in_queue)
+        return job_id
 
-    def request_cancel(self, job_id: str) -> bool:
-        with self._update(jobs.c.job_id == job_id, jobs.c.state.in_(ACTIVE)) as change:
-            return change(cancelling=True)
+    # --- Stopping -----------------------------------------------------------------------------------------
 
-    def stop(self, subject: str) -> str | None:
-        """Ask the subject's active job to stop; what stands in line behind it is dropped."""
+    def request_cancel(self, job_id: str, put_in_queue: PutInQueue) -> bool:
+        """One that waits behind another is over with that; any other notices it and tells people."""
         with self._writing() as connection:
-            active = connection.execute(
-                sa.select(jobs.c.job_id).where(jobs.c.subject == subject, jobs.c.state.in_(ACTIVE))
-            ).scalar()
-            if active is not None:
-                change = jobs.update().where(jobs.c.job_id == active)
-                connection.execute(change.values(cancelling=True, updated=self._clock()))
-                connection.execute(replies.delete().where(replies.c.subject == subject))
-            return active
+            view = job_with(connection, job_id)
+            if view is None or not view.state.active:
+                return False
+            if view.state is JobState.WAITING and _open(connection, view.request.subject) != job_id:
+                self._drop(connection, jobs.c.job_id == job_id)
+            else:
+                self._cancel(connection, view, put_in_queue)
+            return True
+
+    def stop(self, subject: str, put_in_queue: PutInQueue) -> str | None:
+        """Ask the subject's job to stop; what stands in line behind it is dropped."""
+        with self._writing() as connection:
+            first = _open(connection, subject)
+            view = job_with(connection, first) if first else None
+            if view is None:
+                return None
+            self._cancel(connection, view, put_in_queue)
+            behind = (jobs.c.subject == subject, jobs.c.state == job_line.WAITING)
+            self._drop(connection, *behind)
+            connection.execute(replies.delete().where(replies.c.subject == subject))
+            return view.job_id
+
+    def _cancel(self, connection: sa.Connection, view: JobView, put_in_queue: PutInQueue) -> None:
+        mine = jobs.update().where(jobs.c.job_id == view.job_id)
+        connection.execute(mine.values(cancelling=True, updated=self._clock()))
+        if view.state is JobState.WAITING:  # it has nothing to do but to say so, for which it need not wait
+            job_line.queue(connection, view.job_id, Lane.ERRANDS, put_in_queue)
+
+    def _drop(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> None:
+        dropped = {
+            "state": JobState.DONE.value,
+            "result": json.dumps(result_to_json(_DROPPED)),
+            "updated": self._clock(),
+        }
+        connection.execute(jobs.update().where(*where).values(dropped))
 
     # --- Looking ------------------------------------------------------------------------------------------
 
@@ -199,17 +245,11 @@ class JobStore:
             return last_of(connection, subject)
 
     def ahead(self, job_id: str) -> int:
-        """How many queued jobs are older than this one, if it is queued."""
         with self._engine.connect() as connection:
-            mine = sa.select(jobs.c.created).where(
-                jobs.c.job_id == job_id, jobs.c.state == JobState.QUEUED.value
-            )
-            older = (jobs.c.state == JobState.QUEUED.value, jobs.c.created < mine.scalar_subquery())
-            return (
-                connection.execute(sa.select(sa.func.count()).select_from(jobs).where(*older)).scalar() or 0
-            )
+            return job_line.ahead(connection, job_id)
 
     def active(self) -> tuple[str, ...]:
+        """Those that the queue must have."""
         return self._ids(jobs.c.state.in_(ACTIVE))
 
     def cancelling(self, job_ids: Sequence[str]) -> frozenset[str]:
@@ -224,6 +264,13 @@ class JobStore:
             return tuple(connection.execute(sa.select(jobs.c.job_id).where(*where)).scalars())
 
     # --- Working ------------------------------------------------------------------------------------------
+
+    def give_turns(self, put_in_queue: PutInQueue) -> tuple[str, ...]:
+        """To those that wait and may go now: needed when the caps were raised."""
+        if not self._ids(jobs.c.state == job_line.WAITING):
+            return ()
+        with self._writing() as connection:
+            return job_line.give_turns(connection, self._parallel, put_in_queue)
 
     def start(self, job_id: str, owner: str) -> JobView | None:
         """Take a job up. None when it does not exist; its view when it has ended already."""
@@ -243,7 +290,8 @@ class JobStore:
             change(starts=jobs.c.starts - 1)
 
     def finish(self, job_id: str, owner: str, result: JobResult, put_in_queue: PutInQueue) -> None:
-        """If its question is still open, the next reply that came meanwhile has its turn."""
+        """If its question is still open, the next reply that came meanwhile has its turn; then whoever else
+        waits for one."""
         done = {
             "state": JobState.DONE.value,
             "result": json.dumps(result_to_json(result)),
@@ -263,9 +311,10 @@ class JobStore:
                 waiting = replies.c.number == first.number
                 self._go_on(connection, view, reply_from_json(json.loads(first.reply)), put_in_queue)
             connection.execute(replies.delete().where(waiting))
+            job_line.give_turns(connection, self._parallel, put_in_queue)
 
-    def fail(self, job_id: str, error: str, owner: str | None = None) -> None:
-        """Without an owner: whoever has it (the queue lost it)."""
+    def fail(self, job_id: str, error: str, put_in_queue: PutInQueue, *, owner: str | None = None) -> None:
+        """Without an owner: whoever has it (the queue lost it). Whoever waits for its end has a turn."""
         fence = () if owner is None else (jobs.c.owner == owner,)
         with self._writing() as connection:
             mine = (jobs.c.job_id == job_id, jobs.c.state.in_(ACTIVE), *fence)
@@ -273,6 +322,7 @@ class JobStore:
             if connection.execute(jobs.update().where(*mine).values(failed)).rowcount:
                 subject = sa.select(jobs.c.subject).where(jobs.c.job_id == job_id).scalar_subquery()
                 connection.execute(replies.delete().where(replies.c.subject == subject))
+                job_line.give_turns(connection, self._parallel, put_in_queue)
 
     @contextmanager
     def _update(self, *where: sa.ColumnElement[bool]) -> Iterator[Callable[..., bool]]:
@@ -294,6 +344,10 @@ class JobStore:
             raise WaitedInVain(f"the database was busy for {WRITER_SECONDS} s")
         try:
             with self._engine.begin() as connection:
+                if self._turn is None:
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER)))
+                else:  # now, and not at the first write: what is read before that must hold as well
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
         finally:
             if self._turn is not None:
@@ -302,3 +356,10 @@ class JobStore:
 
 def _asks(connection: sa.Connection, job_id: str) -> bool:
     return connection.execute(sa.select(asking).where(asking.c.job_id == job_id)).first() is not None
+
+
+def _open(connection: sa.Connection, subject: str) -> str | None:
+    """The job of a subject that has its turn, or would have it first."""
+    first = (jobs.c.state.in_(ACTIVE).desc(), jobs.c.created)
+    mine = sa.select(jobs.c.job_id).where(jobs.c.subject == subject, jobs.c.state.in_(OPEN))
+    return connection.execute(mine.order_by(*first).limit(1)).scalar()

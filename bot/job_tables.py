@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.queue import JobState, JobView, request_from_json, result_from_json
+from bot.queue import JobState, JobView, Kind, request_from_json, result_from_json
 
 metadata = sa.MetaData()
 
@@ -25,9 +25,19 @@ jobs = sa.Table(
     sa.Column("error", sa.Text, nullable=False, default=""),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("updated", sa.Float, nullable=False),
+    # Newer ones have a server's default, for they are added to tables that older versions still write.
+    sa.Column("kind", sa.String(16), nullable=False, server_default=Kind.FIX.value),
+    sa.Column("installation", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("repository", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 ACTIVE = (JobState.QUEUED.value, JobState.RUNNING.value)
+"""Those that have their turn."""
+
+OPEN = (JobState.WAITING.value, *ACTIVE)
+"""Those that are not over."""
+
+sa.Index("codeagent_jobs_by_state", jobs.c.state, jobs.c.created)
 
 # What makes "one job per issue" true under any race: the database refuses the second active row.
 sa.Index(
@@ -60,6 +70,22 @@ deliveries = sa.Table(
 )
 
 
+def prepare(connection: sa.Connection) -> None:
+    """Create what is not there, columns that are newer than their table as well. One process at a time."""
+    metadata.create_all(connection)
+    inspector = sa.inspect(connection)
+    for table in metadata.sorted_tables:
+        there = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                added = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {added}"))
+        indexed = {index["name"] for index in inspector.get_indexes(table.name)}
+        for index in table.indexes:
+            if index.name not in indexed:
+                index.create(connection, checkfirst=True)
+
+
 def job_of(connection: sa.Connection, delivery: str) -> Any:
     """The job that a delivery got."""
     return connection.execute(
@@ -78,7 +104,7 @@ def belongs(connection: sa.Connection, delivery: str, job_id: str) -> None:
 
 def last_of(connection: sa.Connection, subject: str) -> JobView | None:
     """The job that a subject has now, or else had last."""
-    latest = (jobs.c.state.in_(ACTIVE).desc(), jobs.c.created.desc())
+    latest = (jobs.c.state.in_(ACTIVE).desc(), jobs.c.state.in_(OPEN).desc(), jobs.c.created.desc())
     mine = sa.select(jobs).where(jobs.c.subject == subject)
     row = connection.execute(mine.order_by(*latest).limit(1)).first()
     return None if row is None else view_of(row)

@@ -8,6 +8,7 @@
 * A cancel takes effect between steps only. So a running job is told through a flag that it watches.
 * Values are pickled by default, and a row may ask for pickle: a writer of the database could run code here.
 * The default poll of one second would also cap the throughput.
+* A queue's concurrency is kept in its database: each process would get that of whoever started last.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +26,12 @@ from typing import Any, Final, NoReturn
 import sqlalchemy as sa
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+from dbos._dbos import _get_dbos_instance
 from dbos._serialization import DefaultSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.job_flags import Abandoned, Flag, Running
+from bot.job_line import Lane
 from bot.job_store import JobStore, open_engine
 from bot.liveness import FileLocks, Locks, PostgresLocks
 from bot.queue import (
@@ -36,6 +41,7 @@ from bot.queue import (
     JobFailed,
     JobResult,
     JobView,
+    Parallel,
     QueueUnavailable,
     Reply,
     RunJob,
@@ -44,8 +50,9 @@ from bot.queue import (
 
 APPLICATION: Final = "codeagent"
 VERSION: Final = "1"  # fixed: DBOS would otherwise leave the jobs of another version alone for ever
-QUEUE: Final = "codeagent-jobs"
+QUEUES: Final[Mapping[Lane, str]] = {Lane.WORK: "codeagent-jobs", Lane.ERRANDS: "codeagent-errands"}
 WORKFLOW: Final = "codeagent-job"
+END_ATTEMPTS: Final = 5  # with up to 5 s for each and 15 s between them: a restart of the database
 _PREPARING: Final = "preparing"
 
 log = structlog.get_logger("bot.jobs")
@@ -54,24 +61,31 @@ log = structlog.get_logger("bot.jobs")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsConfig:
     """``database`` is an URL (the database must exist); empty means SQLite in ``data``. ``concurrency`` is
-    the number of jobs at once in this process. ``max_starts`` bounds how often a job may take its worker down
-    before it is given up."""
+    the number of jobs at once in this process, 0: it does none; ``errands`` that of errands, beside them.
+    ``parallel`` caps what all processes do together. ``max_starts`` bounds how often a job may take its
+    worker down before it is given up. ``lost_seconds`` is how long a job may be this process's without
+    running here: on a busy machine a thread needs its time to start."""
 
     data: Path
     database: str = field(default="", repr=False)
     concurrency: int = 1
+    errands: int = 2
+    parallel: Parallel = field(default_factory=Parallel)
     poll_seconds: float = 0.2
     watch_seconds: float = 1.0
+    lost_seconds: float = 60.0
     max_starts: int = 20
 
     @property
     def url(self) -> str:
         return self.database or f"sqlite:///{(self.data / 'jobs.sqlite').absolute()}"
 
-
-class _Abandoned(BaseException):
-    """Ends a job's thread and leaves its row as it is, to be taken up again. Not an Exception, because DBOS
-    would write that down as the job's end."""
+    @property
+    def at_once(self) -> Mapping[str, int]:
+        """How many jobs of each queue run in this process; empty for one that only receives."""
+        if not self.concurrency:
+            return {}
+        return {QUEUES[Lane.WORK]: self.concurrency, QUEUES[Lane.ERRANDS]: self.errands}
 
 
 class DbosJobs:
@@ -82,14 +96,15 @@ class DbosJobs:
         self._config = config
         self._run = run
         self._engine = open_engine(config.url)
-        self._store = JobStore(self._engine)
+        self._store = JobStore(self._engine, parallel=config.parallel)
         self._locks: Locks = (
             FileLocks(Path(f"{self._engine.url.database}.workers"))
             if self._engine.dialect.name == "sqlite"
             else PostgresLocks(self._engine)
         )
         self._me = f"worker-{secrets.token_hex(8)}"
-        self._running = _Running()
+        self._running = Running()
+        self._unseen: dict[str, float] = {}  # this worker's jobs that do not run here, and since when
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="jobs-watch", daemon=True)
         self._client: DBOSClient | None = None
@@ -112,12 +127,12 @@ class DbosJobs:
         if self._client is None or self._stopping.is_set():
             raise QueueUnavailable("the job queue is not running")
 
-    def _put(self, connection: sa.Connection, job_id: str) -> None:
+    def _put(self, connection: sa.Connection, job_id: str, lane: Lane) -> None:
         self._queue.enqueue_in_transaction(
             connection,
             {
                 "workflow_name": WORKFLOW,
-                "queue_name": QUEUE,
+                "queue_name": QUEUES[lane],
                 "workflow_id": job_id,
                 "app_version": VERSION,
             },
@@ -129,8 +144,9 @@ class DbosJobs:
             return self._store.view(job_id)
 
     def cancel(self, job_id: str) -> bool:
-        if not self._store.request_cancel(job_id):
-            return False
+        with _database("a job was cancelled"):
+            if not self._store.request_cancel(job_id, self._put):
+                return False
         self._running.halt([job_id], Halt.CANCELLED)
         return True
 
@@ -144,7 +160,7 @@ class DbosJobs:
 
     def stop(self, subject: str) -> str | None:
         with _database("a job was stopped"):
-            stopped = self._store.stop(subject)
+            stopped = self._store.stop(subject, self._put)
         if stopped is not None:
             self._running.halt([stopped], Halt.CANCELLED)
         return stopped
@@ -163,14 +179,16 @@ class DbosJobs:
             self._store.create_tables()
             DBOS(config=self._dbos_config())
             DBOS.workflow(name=WORKFLOW)(self._as_workflow())
-            DBOS.listen_queues([QUEUE])
+            DBOS.listen_queues(list(self._config.at_once))
             DBOS.launch()
-            DBOS.register_queue(
-                QUEUE,
-                worker_concurrency=self._config.concurrency,
-                polling_interval_sec=self._config.poll_seconds,
-                on_conflict="always_update",
-            )
+            _own_concurrency(self._config.at_once)
+            for queue, concurrency in self._config.at_once.items():
+                DBOS.register_queue(
+                    queue,
+                    worker_concurrency=concurrency,
+                    polling_interval_sec=self._config.poll_seconds,
+                    on_conflict="always_update",
+                )
         self._client = DBOSClient(
             system_database_engine=self._engine,
             serializer=DBOSPortableJSONSerializer(),
@@ -232,7 +250,7 @@ class DbosJobs:
                 log.error(
                     "database trouble in a job; it will be taken up again", job=job_id, error=str(error)
                 )
-                raise _Abandoned from error
+                raise Abandoned from error
 
         return codeagent_job
 
@@ -245,36 +263,48 @@ class DbosJobs:
                 return view.state.value  # killed after its end was written down, before the queue knew
             if view.starts > self._config.max_starts + 2:
                 # Even saying that it is given up takes the worker down.
-                self._store.fail(job_id, "gave up: it took its worker down again and again", self._me)
-                return "failed"
+                return self._fail(job_id, "gave up: it took its worker down again and again")
             return self._finish(job_id, view, halted)
 
-    def _finish(self, job_id: str, view: JobView, halted: _Flag) -> str:
+    def _finish(self, job_id: str, view: JobView, halted: Flag) -> str:
         if view.cancelling:
             halted.set(Halt.CANCELLED)
         try:
             result: JobResult = self._run(job_id, view.request, halted, view.starts)
         except Interrupted:
             self._store.interrupted(job_id, self._me)
-            raise _Abandoned from None
+            raise Abandoned from None
         except JobFailed as error:
             log.error("job failed", job=job_id, error=str(error), exc_info=error)
-            self._store.fail(job_id, str(error), self._me)
-            return "failed"
+            return self._fail(job_id, str(error))
         except Exception as error:
             log.error("job broke", job=job_id, exc_info=error)
-            self._store.fail(job_id, f"internal error ({type(error).__name__})", self._me)
-            return "failed"
-        try:
-            self._store.finish(job_id, self._me, result, self._put)
-        except QueueUnavailable as error:
-            raise _Abandoned from error  # just starting or stopping: its end will be written down then
+            return self._fail(job_id, f"internal error ({type(error).__name__})")
+        self._end(lambda: self._store.finish(job_id, self._me, result, self._put))
         return "done"
+
+    def _fail(self, job_id: str, error: str) -> str:
+        self._end(lambda: self._store.fail(job_id, error, self._put, owner=self._me))
+        return "failed"
+
+    def _end(self, write: Callable[[], None]) -> None:
+        """Write a job's end down, patiently: otherwise all of it would be gone through again."""
+        for attempt in range(END_ATTEMPTS):
+            try:
+                write()
+            except QueueUnavailable as error:
+                raise Abandoned from error  # just starting or stopping: its end will be written down then
+            except SQLAlchemyError as error:
+                last = attempt == END_ATTEMPTS - 1
+                if last or self._stopping.wait(2.0**attempt):
+                    raise
+                log.warning("a job's end could not be written down yet", error=type(error).__name__)
+            else:
+                return
 
     # --- The watch ----------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        orphans: frozenset[str] = frozenset()
         while not self._stopping.wait(self._config.watch_seconds):
             try:
                 if not self._locks.hold(self._me):
@@ -282,7 +312,8 @@ class DbosJobs:
                     self._running.halt_all(Halt.INTERRUPTED)
                     continue
                 self._pass_on_halts()
-                orphans = self._recover(orphans)
+                self._recover()
+                self._store.give_turns(self._put)
             except SQLAlchemyError as error:
                 log.warning("the job queue's database does not answer", error=type(error).__name__)
             except Exception as error:
@@ -294,33 +325,44 @@ class DbosJobs:
             self._running.halt(self._store.cancelling(mine), Halt.CANCELLED)
             self._running.halt(self._store.disowned(mine, self._me), Halt.INTERRUPTED)
 
-    def _recover(self, suspects: frozenset[str]) -> frozenset[str]:
-        """Put the jobs of dead workers back into the queue; and this worker's own that it let go of, once
-        they were seen twice (a job is its worker's for a moment before it runs there)."""
+    def _recover(self) -> None:
+        """Put the jobs of dead workers back into the queue, and those of its own that this worker let go."""
         started = self._started()
-        for owner in sorted(set(started.values()) - {self._me, ""}):
+        owners = {owner for _, owner in started.values()}
+        for owner in sorted(owners - {self._me, ""}):
             with self._locks.if_free(owner) as dead:
                 if dead:
                     # Looked up again: another worker may have recovered it since.
-                    jobs = sorted(job for job, its in self._started().items() if its == owner)
-                    self._resume(jobs, owner)
+                    self._resume({job: at for job, at in self._started().items() if at[1] == owner})
                     self._locks.forget(owner)
-        orphans = {job for job, owner in started.items() if owner == self._me} - set(self._running.ids())
-        self._resume(sorted(orphans & suspects), self._me)
+        mine = {job: at for job, at in started.items() if at[1] == self._me}
+        lost = self._running.take_let_go(mine) | self._long_unseen(mine)
+        self._resume({job: mine[job] for job in sorted(lost)})
         self._give_up_lost()
-        return frozenset(orphans - suspects)
 
-    def _started(self) -> dict[str, str]:
-        """Jobs that some worker has taken up → that worker."""
-        rows = self._queue.list_workflows(
-            status="PENDING", queue_name=QUEUE, load_input=False, load_output=False
+    def _long_unseen(self, mine: Mapping[str, object]) -> frozenset[str]:
+        """This worker's jobs that have not come to run here for so long that they will not any more."""
+        now = time.monotonic()
+        away = set(mine) - set(self._running.ids())
+        self._unseen = {job: self._unseen.get(job, now) for job in away}
+        lost = frozenset(
+            job for job, since in self._unseen.items() if now - since > self._config.lost_seconds
         )
-        return {row.workflow_id: row.executor_id or "" for row in rows}
+        for job in lost:
+            del self._unseen[job]
+        return lost
 
-    def _resume(self, jobs: list[str], owner: str) -> None:
-        for job in jobs:
+    def _started(self) -> dict[str, tuple[str, str]]:
+        """Jobs that some worker has taken up → their queue and that worker."""
+        rows = self._queue.list_workflows(
+            status="PENDING", queue_name=list(QUEUES.values()), load_input=False, load_output=False
+        )
+        return {row.workflow_id: (row.queue_name or "", row.executor_id or "") for row in rows}
+
+    def _resume(self, jobs: Mapping[str, tuple[str, str]]) -> None:
+        for job, (queue, owner) in jobs.items():
             log.warning("a job lost its worker and is queued again", job=job, worker=owner)
-            self._queue.resume_workflow(job, queue_name=QUEUE)
+            self._queue.resume_workflow(job, queue_name=queue)
 
     def _give_up_lost(self) -> None:
         """A job that the queue has ended without telling its row would block its issue for ever."""
@@ -334,7 +376,9 @@ class DbosJobs:
             view = self._store.view(row.workflow_id)
             if view is not None and view.state.active:
                 log.error("the queue ended a job by itself", job=row.workflow_id, status=row.status)
-                self._store.fail(row.workflow_id, "the queue lost this job; redeliver or label again")
+                self._store.fail(
+                    row.workflow_id, "the queue lost this job; redeliver or label again", self._put
+                )
 
     @property
     def _queue(self) -> DBOSClient:
@@ -344,54 +388,6 @@ class DbosJobs:
 
 
 _ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-
-
-class _Flag:
-    """Why one running job is to stop, if at all. The first reason stays."""
-
-    def __init__(self, stopping: threading.Event) -> None:
-        self._stopping = stopping
-        self._reason: Halt | None = None
-
-    def set(self, reason: Halt) -> None:
-        self._reason = self._reason or reason
-
-    def __call__(self) -> Halt | None:
-        return self._reason or (Halt.INTERRUPTED if self._stopping.is_set() else None)
-
-
-class _Running:
-    """The jobs that run in this process now."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._flags: dict[str, _Flag] = {}
-
-    @contextmanager
-    def enter(self, job_id: str, stopping: threading.Event) -> Iterator[_Flag]:
-        flag = _Flag(stopping)
-        with self._guard:
-            if job_id in self._flags:
-                raise _Abandoned  # it runs here already
-            self._flags[job_id] = flag
-        try:
-            yield flag
-        finally:
-            with self._guard:
-                del self._flags[job_id]
-
-    def ids(self) -> tuple[str, ...]:
-        with self._guard:
-            return tuple(sorted(self._flags))
-
-    def halt(self, job_ids: frozenset[str] | list[str], reason: Halt) -> None:
-        with self._guard:
-            for job_id in job_ids:
-                if job_id in self._flags:
-                    self._flags[job_id].set(reason)
-
-    def halt_all(self, reason: Halt) -> None:
-        self.halt(list(self.ids()), reason)
 
 
 @contextmanager
@@ -408,6 +404,20 @@ def _quiet_logs() -> None:
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
     logger.setLevel(logging.WARNING)
+
+
+def _own_concurrency(at_once: Mapping[str, int]) -> None:
+    """A queue's row is read before each poll; the number of jobs in it is another process's, maybe."""
+    database = _get_dbos_instance()._sys_db
+    read = database.get_queue
+
+    def get_queue(name: str, *arguments: Any, **options: Any) -> Any:
+        queue = read(name, *arguments, **options)
+        if queue is not None and name in at_once:
+            queue._worker_concurrency = at_once[name]
+        return queue
+
+    database.get_queue = get_queue  # type: ignore[method-assign]
 
 
 def _refuse_pickle() -> None:

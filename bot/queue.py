@@ -1,11 +1,15 @@
 """The durable queue as the rest of the bot sees it: what is asked for, what becomes of it, one small port.
 
 ``bot.jobs`` implements the port; nothing here knows how. A job is asked for by a delivery, belongs to a
-subject (one issue, one branch with a failing check, one pull request under review) and is *queued*,
-*running*, *done* (with an answer, whichever) or *failed* (the machinery broke). While a subject has a job
-that is queued or running no second one is made for it: a further request stands in line if it is of a kind
-that does, and is taken for the same one otherwise. A delivery seen before gets the job it got then, unless
-that one failed.
+subject (one issue, one branch with a failing check, one pull request under review) and is *waiting*,
+*queued*, *running*, *done* (with an answer, whichever) or *failed* (the machinery broke). While a subject has
+a job that is not over no second one is made for it: a further request stands in line if it is of a kind that
+does, and is taken for the same one otherwise. A delivery seen before gets the job it got then, unless that
+one failed.
+
+A job waits while its subject has another one that runs, or while as many run as the operator lets run at once
+(:class:`Parallel`); then it is queued, and the next free worker takes it. Errands never wait, and have
+workers of their own.
 """
 
 from __future__ import annotations
@@ -109,6 +113,7 @@ class TaskRequest:
     kind: Kind = Kind.FIX
     command: str = ""  # of an ERRAND: "help", "status" or "stop"
     comment: int = 0  # id of the issue comment that asked, if one did
+    about: str = ""  # subject of the one job that an ERRAND is about; empty: all of the issue's
     again: bool = False  # asked for once more: an earlier pull request that was closed is no longer a no
     actors: tuple[str, ...] = ()  # whose permission counts besides the sender's
     check: FailedCheck | None = None
@@ -141,14 +146,25 @@ class TaskRequest:
 
 
 class JobState(StrEnum):
-    QUEUED = "queued"
+    WAITING = "waiting"  # for its turn: see Parallel, and Kind.in_line
+    QUEUED = "queued"  # for a worker
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
 
     @property
     def active(self) -> bool:
-        return self in (JobState.QUEUED, JobState.RUNNING)
+        """Whether it is not over yet."""
+        return self not in (JobState.DONE, JobState.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel:
+    """How many jobs have their turn at once, errands aside; 0: as many as there are workers."""
+
+    in_all: int = 0
+    installation: int = 0
+    repository: int = 0
 
 
 class Ending(StrEnum):
@@ -252,12 +268,13 @@ class Jobs(Protocol):
         ...
 
     def ahead(self, job_id: str) -> int:
-        """How many queued jobs have their turn before this one; 0 for one that is next, runs or is over."""
+        """How many jobs that do not run yet have their turn before this one, and one more when its subject is
+        busy; 0 for one that is next, runs or is over."""
         ...
 
     def stop(self, subject: str) -> str | None:
-        """Ask the subject's active job to stop and empty its line; the job's id, None when none is active.
-        Raises QueueUnavailable."""
+        """Ask the subject's job to stop and drop those that stand in line behind it, which are done then, as
+        cancelled; the job's id, None when there is none. Raises QueueUnavailable."""
         ...
 
     def launch(self) -> None: ...
@@ -281,7 +298,7 @@ def request_to_json(request: TaskRequest) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in absent}
 
 
-_NEWER = ("run", "reply", "kind", "command", "comment", "again", "actors", "check", "note")
+_NEWER = ("run", "reply", "kind", "command", "comment", "about", "again", "actors", "check", "note")
 _ABSENT = {field.name: field.default for field in fields(TaskRequest) if field.name in _NEWER}
 
 
