@@ -135,6 +135,12 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None, description="where people reach this service; links to runs are made with it"
     )
+    relay_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="the channel of a relay that GitHub delivers to when it cannot reach this service; "
+        "whoever knows it reads the deliveries",
+    )
     max_body_bytes: int = Field(default=25 << 20, ge=1024, le=256 << 20, description="largest webhook body")
     workers: int = Field(default=2, ge=1, le=256, description="jobs at once in this process")
 
@@ -178,7 +184,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is neither owner/name nor owner/*")
         return value
 
-    @field_validator("api_url", "web_url", "public_url")
+    @field_validator("api_url", "web_url", "public_url", "relay_url")
     @classmethod
     def _url(cls, value: str | None) -> str | None:
         if value is None:
