@@ -19,7 +19,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -28,8 +27,19 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from bot.config.keys import Refused
 from bot.errors import ConfigError
 from bot.model_settings import DriverChoice, ModelSettings
+from bot.settings_groups import (
+    BudgetSettings,
+    CheckSettings,
+    DaySettings,
+    LimitSettings,
+    MonthSettings,
+    ParallelSettings,
+    ReviewSettings,
+    TriggerSettings,
+)
 
 PREFIX = "CODEAGENT_"
 SHORTEST_SECRET = 16
@@ -52,34 +62,6 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-class LimitSettings(BaseModel):
-    """Caps of one command in a sandbox."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seconds: float = Field(default=120.0, gt=0, le=86_400, description="wall-clock seconds of one command")
-    memory_mib: int = Field(default=2048, ge=64, description="memory of one command, MiB")
-    processes: int = Field(default=256, ge=8, description="processes and threads of one command")
-    cpus: float = Field(default=1.0, gt=0, description="processor cores of one command")
-    disk_mib: int = Field(default=1024, ge=16, description="what one command may write, MiB")
-
-
-class BudgetSettings(BaseModel):
-    """Caps of one run, from the label to the answer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seconds: float = Field(default=1200.0, gt=0, le=7 * 86_400, description="wall-clock seconds of one run")
-    iterations: int = Field(default=400, ge=1, description="code-test-feedback rounds of one run")
-    tokens: int = Field(default=2_000_000, ge=0, description="of a model, in one run; 0: no such cap")
-    money: float = Field(
-        default=0.0,
-        ge=0,
-        le=1e6,
-        description="US dollars for a model in one run; needs prices; 0: no such cap",
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +102,27 @@ class Settings(BaseSettings):
         default="codeagent", min_length=1, max_length=50, description="the label that asks for work"
     )
 
+    labels: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="further labels that a repository may choose instead, comma-separated"
+    )
+    triggers: TriggerSettings = Field(default_factory=TriggerSettings)
+    bots: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="logins of bots that may ask (renovate[bot]), comma-separated; no other may"
+    )
+    assignees: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="further logins whose being assigned asks for work, comma-separated"
+    )
+    refused: Refused = Field(
+        default=Refused.SILENT,
+        description="what somebody hears who may not ask: silent; polite: a comment",
+    )
+    draft: bool = Field(default=False, description="open all pull requests as drafts")
+    protected: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="globs of files that no patch may touch anywhere, comma-separated"
+    )
+    checks: CheckSettings = Field(default_factory=CheckSettings)
+    review: ReviewSettings = Field(default_factory=ReviewSettings)
+
     data_dir: Path = Field(
         default_factory=lambda: _state_home() / "codeagent",
         description="journals, environments, database; default: $XDG_STATE_HOME/codeagent",
@@ -150,14 +153,26 @@ class Settings(BaseSettings):
     image: str = Field(
         default="codeagent-base:bookworm", min_length=1, description="Docker image of the sandbox"
     )
+    images: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="further Docker images that a repository may choose, comma-separated"
+    )
+    setup_commands: bool = Field(
+        default=True, description="whether repositories may name set-up commands (run in the sandbox)"
+    )
     limits: LimitSettings = Field(default_factory=LimitSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
+    day: DaySettings = Field(default_factory=DaySettings)
+    month: MonthSettings = Field(default_factory=MonthSettings)
+    parallel: ParallelSettings = Field(default_factory=ParallelSettings)
     driver: DriverChoice = Field(
         default=DriverChoice.AUTO,
         description="built-in, escalate (built-in first, the model when it is stuck), model, pipeline; auto: "
         "escalate when a model is named",
     )
     model: ModelSettings = Field(default_factory=ModelSettings)
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="further models that a repository may choose, comma-separated"
+    )
 
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.CONSOLE
@@ -167,7 +182,9 @@ class Settings(BaseSettings):
     def _strip(cls, value: Any) -> Any:
         return value.strip() if isinstance(value, str) else value
 
-    @field_validator("repositories", mode="before")
+    @field_validator(
+        "repositories", "labels", "bots", "assignees", "protected", "images", "models", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return (

@@ -12,8 +12,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
+from agent.method import Driver
 from bot.config import templates
-from bot.model_settings import DriverChoice
 
 LONGEST_WORD: Final = 1000
 
@@ -183,7 +183,7 @@ class RepoConfig(_Part):
         description="the version of Python, if the sandbox has it",
         json_schema_extra={"type": ["string", "number"]},
     )
-    driver: DriverChoice | None = Field(
+    driver: Driver | None = Field(
         default=None, description="who drives the search; built-in is always allowed"
     )
     model: str | None = Field(
