@@ -31,7 +31,7 @@ def confirm(state: State, context: Context, bench: Bench, *, cap: SizeCap, links
         red=red,
         green=green,
         after=after,
-        flaky=_flaky(sorted(before.passing - after.passing), bench),
+        flaky=flaky_on_base(sorted(before.passing - after.passing), bench),
         links=links,
         cap=cap,
     )
@@ -47,7 +47,7 @@ def confirm(state: State, context: Context, bench: Bench, *, cap: SizeCap, links
     )
 
 
-def _flaky(worse: list[str], bench: Bench) -> frozenset[str]:
+def flaky_on_base(worse: list[str], bench: Bench) -> frozenset[str]:
     """Of the tests that got worse, those that fail on base too when they are asked again."""
     if not worse or len(worse) > ASK_AGAIN:
         return frozenset()

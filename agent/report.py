@@ -17,6 +17,7 @@ from agent.types import (
     FailingTests,
     Outcome,
     Patch,
+    Proof,
     Rerun,
     Solved,
     Spend,
@@ -137,6 +138,22 @@ def _named_summary(failing: FailingTests, reruns: Sequence[Rerun], flaky: Sequen
         return "No test of the suite fails here."
     listed = ", ".join(each.test for each in failing.named[:5])
     return f"None of the failing tests is known to the suite that was found here: {listed}."
+
+
+def proposal_refused(proof: Proof, spend: Spend) -> Unsolved:
+    """A person's change that a gate refused."""
+    faults = [f"{gate.name}: {gate.explanation}" for gate in proof.gates if not gate.passed]
+    return Unsolved(
+        stop=StopReason.GATES,
+        summary=f"The proposed change was refused. {'; '.join(faults)}.",
+        reproduction=(),
+        red=None,
+        attempts=(),
+        advice=(),
+        baseline=proof.baseline,
+        spend=spend,
+        refused=proof,
+    )
 
 
 def cancelled_early(spend: Spend) -> Unsolved:

@@ -39,9 +39,11 @@ from agent.report import (
     given_not_reproduced,
     named_not_reproduced,
     no_tests,
+    proposal_refused,
     summary,
     unrunnable,
 )
+from agent.review import judge_whole, prove
 from agent.search.solve import Parts, Surroundings, solve
 from agent.search.strategies import STRATEGIES
 from agent.source import HostTree, RecordedTree
@@ -54,6 +56,7 @@ from agent.types import (
     Proof,
     Question,
     Rerun,
+    Review,
     Solved,
     Spend,
     State,
@@ -239,6 +242,8 @@ class _Run:
         context = Context(task=task, source=source, baseline=baseline, import_roots=environment.import_roots)
         if settings.method.driver is not Driver.BUILT_IN:  # only a model is told of packages
             context = with_packages(context, runner)
+        if task.review is not None and task.review.proposal.changes:
+            return self._proposed(task.review, context, bench, source)
         model = self._model()
         executor = SandboxExecutor(context, bench)
         (root,) = executor.measure([State(tests=task.given_tests)])
@@ -279,6 +284,17 @@ class _Run:
         self.journal.note("failing tests", {"given": encode(given)})
         return reruns, given
 
+    def _proposed(self, review: Review, context: Context, bench: Bench, source: RecordedTree) -> Outcome:
+        """A change that a person wrote: nothing is searched, everything is proven."""
+        self.progress("proof", "the proposed change in fresh sandboxes")
+        links = frozenset(source.links())
+        proof, tests = prove(review, context, bench, cap=self.settings.cap, links=links)
+        self.journal.note("gates", {"node": 0, "gates": [encode(gate) for gate in proof.gates]})
+        spend = bench.runner.meter.spend
+        if all(gate.passed for gate in proof.gates):
+            return Solved(patch=review.proposal, tests=tests, proof=proof, rationale=(), spend=spend)
+        return proposal_refused(proof, spend)
+
     def _model(self) -> ModelDesk | None:
         """None for a run that no model drives: it asks nothing and costs nothing."""
         settings, services = self.settings, self.services
@@ -317,6 +333,9 @@ class _Run:
         def prove(state: State) -> Proof:
             self.progress("proof", "everything again in fresh sandboxes")
             proof = confirm(state, context, bench, cap=self.settings.cap, links=links)
+            if (review := self.settings.task.review) is not None:
+                whole = judge_whole(review, state, proof, source, self.settings.cap, links)
+                proof = replace(proof, gates=(*proof.gates, whole))
             obeyed = chooser.gate(state)
             return proof if obeyed is None else replace(proof, gates=(*proof.gates, obeyed))
 

@@ -161,6 +161,21 @@ class Rerun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """Base is the head of a branch under review.
+
+    ``undo`` takes base back to where the branch began, in whole files: a change is judged by what the branch
+    would bring with it. ``proposal`` is a change that a person wrote, against base: nothing is searched for,
+    it is proven as any patch is; empty: there is none. ``said`` is what the task's text refers to: a model
+    is shown it, and no test is made from it.
+    """
+
+    undo: Patch = field(default_factory=Patch)
+    proposal: Patch = field(default_factory=Patch)
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is to be solved (frozen when it was asked for)."""
 
@@ -172,6 +187,7 @@ class Task:
     given_tests: tuple[TestFile, ...] = ()  # a failing test handed in: it is the reproduction
     test_command: tuple[str, ...] = ()  # replaces the detected one
     failing: FailingTests | None = None  # existing tests that fail: they take the place of given ones
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -541,6 +557,7 @@ class Unsolved:
     baseline: Baseline | None
     spend: Spend
     best: Patch | None = None  # the best branch so far (D4): unproven, shown and scored, never published
+    refused: Proof | None = None  # of a proposed change: what a gate refused, and why
     reruns: tuple[Rerun, ...] = ()  # of failing tests that were named
 
 
