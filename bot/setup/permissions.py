@@ -1,8 +1,8 @@
 """What the App may do and what it hears, each with its reason: the least that the features need.
 
 The manifest, the token of every job, ``codeagent doctor`` and the tables of docs/security.md come from here
-or are compared with it. Pure. ``workflows`` is not among them and never will be: without it GitHub itself refuses
-a push that changes a workflow (threat 14).
+or are compared with it. Pure. ``workflows`` is not among them and never will be: without it GitHub itself
+refuses a push that changes a workflow (threat 14).
 """
 
 from __future__ import annotations
