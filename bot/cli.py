@@ -28,6 +28,7 @@ from bot.bench.wiring import wire
 from bot.errors import BotError, CheckoutError, ConfigError, ForgeError
 from bot.export_cli import export_runs
 from bot.settings import SandboxChoice, read_settings
+from bot.setup_cli import set_up_first, setup
 from bot.show_cli import show
 from bot.terminal import TerminalProgress, findings, outcome_line
 from sandbox import SandboxError, SandboxUnavailable
@@ -112,6 +113,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: CODEAGENT_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port. Default: CODEAGENT_PORT.")] = None,
     env_file: Annotated[Path | None, typer.Option(help="Read settings from this file as well.")] = None,
+    first_set_up: Annotated[
+        bool, typer.Option("--setup", help="With no App yet: offer /setup on this machine first.")
+    ] = False,
     sandbox: SandboxOption = None,
 ) -> None:
     """Receive GitHub's deliveries and work on labelled issues."""
@@ -119,6 +123,11 @@ def serve(
 
     with _rim():
         settings = read_settings(dotenv=env_file)
+        if first_set_up and not settings.has_app:
+            made = set_up_first(settings, settings.port if port is None else port)
+            if made is None:
+                raise typer.Exit(NO_PATCH)
+            settings = read_settings(dotenv=Path(made.env))
         settings.github_app()  # what is missing is said before anything starts
         changed = {"host": host or settings.host, "port": settings.port if port is None else port}
         settings = settings.model_copy(update=changed)
@@ -201,6 +210,13 @@ def _show(*arguments: Any, **options: Any) -> None:
 def _export(*arguments: Any, **options: Any) -> None:
     with _rim():
         export_runs(*arguments, **options)
+
+
+@app.command("setup")
+@wraps(setup)
+def _setup(*arguments: Any, **options: Any) -> None:
+    with _rim():
+        setup(*arguments, **options)
 
 
 def _code(outcome: Outcome) -> int:

@@ -241,6 +241,12 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def has_app(self) -> bool:
+        """Whether anything was said of the App; not whether it is enough."""
+        said = (self.app_id, self.client_id, self.private_key, self.private_key_path, self.webhook_secret)
+        return any(each is not None for each in said)
+
+    @property
     def web(self) -> str:
         """Where git and people reach the forge."""
         if self.web_url is not None:
