@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import webbrowser
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from bot.settings import Settings, read_settings
-from bot.setup.pages import Finished
-from bot.setup.serve import SetupWish, run_setup
+
+if TYPE_CHECKING:
+    from bot.setup.pages import Finished
 
 ENDED_WITHOUT = 1
 
@@ -30,13 +32,15 @@ def setup(
     name: Annotated[str, typer.Option(help="The App's name, up to 34 characters.")] = "",
     github_url: Annotated[
         str,
-        typer.Option(help="An Enterprise server: https://github.example.com. Default: CODEAGENT_API_URL."),
+        typer.Option(help="An Enterprise server: https://github.example.com. Default: github.com."),
     ] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the set-up page. Default: any.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser on this machine.")] = False,
     force: Annotated[bool, typer.Option(help="Write over the keys of another App.")] = False,
 ) -> None:
     """Register a GitHub App: its permissions and events are asked for, its keys written to this machine."""
+    from bot.setup.serve import SetupWish, run_setup
+
     console = Console(soft_wrap=True)
     wish = SetupWish(
         name=name, org=org, public=public_url, relay=relay, web=github_url, port=port, force=force
@@ -48,11 +52,22 @@ def setup(
     tell(console, made)
 
 
-def set_up_first(settings: Settings, port: int) -> Finished | None:
-    """For ``codeagent serve --setup``: the same page at the service's port, then the service."""
+def set_up_first(settings: Settings, port: int) -> Path:
+    """For ``codeagent serve --setup``: the same page at the service's port, unless there are keys from an
+    earlier time. The file of settings that there is now."""
+    from bot.setup.keys import files_in
+    from bot.setup.serve import SetupWish, run_setup
+
+    kept = files_in(settings.data_dir).env
+    if kept.exists():
+        return kept
     console = Console(soft_wrap=True, stderr=True)
-    wish = SetupWish(port=port)
-    return run_setup(settings, wish, lambda url: _announce(console, url, browser=False), goes_on=True)
+    made = run_setup(
+        settings, SetupWish(port=port), lambda url: _announce(console, url, browser=False), goes_on=True
+    )
+    if made is None:
+        raise typer.Exit(ENDED_WITHOUT)
+    return kept
 
 
 def _announce(console: Console, url: str, *, browser: bool) -> None:
