@@ -124,10 +124,10 @@ def serve(
     with _rim():
         settings = read_settings(dotenv=env_file)
         if first_set_up and not settings.has_app:
-            made = set_up_first(settings, settings.port if port is None else port)
-            if made is None:
-                raise typer.Exit(NO_PATCH)
-            settings = read_settings(dotenv=Path(made.env))
+            if env_file is not None:
+                raise ConfigError("--setup writes a file of settings of its own: leave --env-file out.")
+            kept = set_up_first(settings, settings.port if port is None else port)
+            settings = read_settings(dotenv=kept)
         settings.github_app()  # what is missing is said before anything starts
         changed = {"host": host or settings.host, "port": settings.port if port is None else port}
         settings = settings.model_copy(update=changed)
