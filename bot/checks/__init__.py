@@ -1,0 +1,1 @@
+"""What is read off a failing check of somebody else's: pure functions of what GitHub hands out."""
