@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import unquote
 
 from tests.double import githttp
+from tests.double.endpoints import app_hooks
 from tests.double.faults import (
     Fault,
     Faults,
@@ -130,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
         if git:
             self._git(git)
         else:
-            self._after(self._rest() if is_api else RefusedError(404, "Not Found").answer())
+            self._after(self._rest() if is_api else self._page())
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _dispatch
 
@@ -193,6 +194,10 @@ class Handler(BaseHTTPRequestHandler):
             return RefusedError(500, "The double failed; see its bugs").answer()
         self._caller = caller_name(caller)
         return answer
+
+    def _page(self) -> Answer:
+        shown = app_hooks.page(self.server.rest.world, self._request)
+        return shown or RefusedError(404, "Not Found").answer()
 
     def _now(self) -> float:
         return self.server.rest.world.clock.now().timestamp()

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tests.double.auth import authorize, caller_of
-from tests.double.endpoints import apps, checks, contents, git_data, issues, pulls
+from tests.double.endpoints import app_hooks, apps, checks, contents, git_data, issues, pulls
 from tests.double.shapes import Shapes
 from tests.double.state import App, Token, World
 from tests.double.web import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ROUTES: tuple[Route, ...] = (
     *apps.ROUTES,
+    *app_hooks.ROUTES,
     *contents.ROUTES,
     *issues.ROUTES,
     *checks.ROUTES,

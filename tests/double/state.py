@@ -42,6 +42,16 @@ class App:
     owner: User
     bot: User
     created: datetime
+    webhook_type: str = "json"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Conversion:
+    """What a code of the manifest flow stands for, until ``ends``."""
+
+    app: App
+    private_key: str = field(repr=False)
+    ends: datetime
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -259,6 +269,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     users: dict[str, User] = field(default_factory=dict)  # login in lower case
     apps: dict[int, App] = field(default_factory=dict)
+    conversions: dict[str, Conversion] = field(default_factory=dict)  # code
     installations: dict[int, Installation] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)  # value
     repositories: dict[str, Repository] = field(default_factory=dict)  # full name in lower case
