@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
 import structlog
@@ -18,9 +18,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from bot.queue import Jobs, JobView, QueueUnavailable
-from bot.triggers import Ignored, Said, TriggerPolicy, Wanted, decide
-from bot.webhook import BODY_CAP, Malformed, parse, verify, well_formed
+from bot.queue import Enqueued, Jobs, JobView, QueueUnavailable, TaskRequest
+from bot.triggers import Again, Ignored, Said, Stop, TriggerPolicy, Wanted, decide
+from bot.webhook import BODY_CAP, Delivery, Malformed, parse, verify, well_formed
 
 RETRY_AFTER_SECONDS: Final = 30
 _RUN_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -132,20 +132,47 @@ def _accept(ports: WebPorts, headers: dict[str, str], signature: str | None, bod
         return _answer(400, delivery.reason)
     match decide(delivery, ports.policy):
         case Ignored(reason=reason):
-            log.info("delivery ignored", delivery=delivery.guid, delivery_event=delivery.event, reason=reason)
-            return _answer(200, reason, status="ignored")
+            return _ignored(delivery, reason)
         case Wanted(request=request):
-            enqueued = ports.jobs.enqueue(request)
-            log.info("delivery accepted", delivery=delivery.guid, job=enqueued.job_id, new=enqueued.new)
-            return _answer(202, "accepted", status="accepted", job=enqueued.job_id, new=enqueued.new)
+            return _accepted(delivery, ports.jobs.enqueue(request))
+        case Again() as again:
+            once_more = _once_more(ports.jobs, again)
+            if once_more is None:
+                return _ignored(delivery, "nothing is known of an earlier run; ask by label or command")
+            return _accepted(delivery, ports.jobs.enqueue(once_more))
         case Said(reply=reply):
             going_on = ports.jobs.reply(reply)
             if going_on is None:
-                return _answer(200, "no question is open for this issue", status="ignored")
-            log.info("reply accepted", delivery=delivery.guid, job=going_on.job_id, new=going_on.new)
-            return _answer(202, "accepted", status="accepted", job=going_on.job_id, new=going_on.new)
+                return _ignored(delivery, "no question is open for this issue")
+            return _accepted(delivery, going_on)
+        case Stop(subjects=subjects, reason=reason):
+            stopped = [job for subject in subjects if (job := ports.jobs.stop(subject)) is not None]
+            if not stopped:
+                return _ignored(delivery, f"{reason}, and nothing was at work")
+            log.info("jobs stopped", delivery=delivery.guid, jobs=stopped, reason=reason)
+            return _answer(202, reason, status="accepted", stopped=stopped)
         case never:
             assert_never(never)
+
+
+def _once_more(jobs: Jobs, again: Again) -> TaskRequest | None:
+    """As it was first asked, text included; on whose word is somebody else's now."""
+    last = jobs.latest(again.subject)
+    if last is None:
+        return None
+    return replace(
+        last.request.first, delivery=again.delivery, sender=again.sender, actors=(), comment=0, again=True
+    )
+
+
+def _accepted(delivery: Delivery, job: Enqueued) -> Response:
+    log.info("delivery accepted", delivery=delivery.guid, what=delivery.event, job=job.job_id, new=job.new)
+    return _answer(202, "accepted", status="accepted", job=job.job_id, new=job.new)
+
+
+def _ignored(delivery: Delivery, reason: str) -> Response:
+    log.info("delivery ignored", delivery=delivery.guid, delivery_event=delivery.event, reason=reason)
+    return _answer(200, reason, status="ignored")
 
 
 async def _look_up(ports: WebPorts, run: str) -> JobView | None:

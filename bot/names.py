@@ -12,6 +12,10 @@ from typing import Final
 
 CHECK_NAME: Final = "CodeAgent"
 
+CHECK_PREFIX: Final = "codeagent/"
+"""Of the external id of every check run of ours. After it comes the job's subject without installation and
+repository ("issue/3", "check/pull/7"): so the buttons of a check run find their job again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
@@ -29,5 +33,10 @@ def names_for(repository_id: int, issue: int, merged: int | None = None) -> Name
         branch=f"codeagent/issue-{issue}-{short}",
         pull_request=f"<!-- codeagent:pull-request {short} -->",
         comment=f"<!-- codeagent:issue {issue} -->",
-        check=f"codeagent/issue/{issue}",
+        check=f"{CHECK_PREFIX}issue/{issue}",
     )
+
+
+def external_id(subject: str) -> str:
+    """Of the check run that a job of this subject (``bot.queue.TaskRequest.subject``) makes."""
+    return CHECK_PREFIX + "/".join(subject.split("/")[2:])

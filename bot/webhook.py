@@ -1,8 +1,7 @@
 """What GitHub sends, before anything is decided: signature, bounds, and the few fields that are used.
 
 Pure. Nothing is parsed before the signature over the raw bytes was found right, and there is no unsigned mode
-(threats 1 and 4). The models name only what is used and ignore the rest: a third of GitHub's own example
-payloads fail when parsed by its full description.
+(threats 1 and 4). What is read of each event is in ``bot.payloads``.
 """
 
 from __future__ import annotations
@@ -11,11 +10,12 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
+
+from bot.payloads import MODELS, Payload
 
 BODY_CAP = 25 * 1024 * 1024  # GitHub's own cap on a delivery
 DEPTH_CAP = 64  # GitHub's deepest example has 9
@@ -44,84 +44,6 @@ def verify(secret: bytes, body: bytes, header: str | None) -> bool:
 def sign(secret: bytes, body: bytes) -> str:
     """The header that GitHub would send."""
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
-
-
-Id = Annotated[int, Field(ge=0, lt=2**63)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class User(_Model):
-    login: str
-    type: str = "User"
-
-
-class Label(_Model):
-    name: str
-
-
-class IssueData(_Model):
-    number: Id
-    title: str
-    body: str | None = None
-    state: str = "open"
-    user: User | None = None  # null for a deleted account
-    pull_request: object | None = None  # present when the issue is a pull request
-    updated_at: str | None = None
-
-
-class Repository(_Model):
-    id: Id
-    full_name: str
-    archived: bool = False
-
-
-class InstallationData(_Model):
-    id: Id
-
-
-class Payload(_Model):
-    """What every event may carry."""
-
-    action: str = ""
-    sender: User | None = None
-    repository: Repository | None = None
-    installation: InstallationData | None = None
-
-
-class IssuesPayload(Payload):
-    issue: IssueData
-    label: Label | None = None
-
-
-class CommentData(_Model):
-    id: Id
-    body: str | None = None
-    user: User | None = None
-
-
-class IssueCommentPayload(Payload):
-    issue: IssueData
-    comment: CommentData
-
-
-class InstallationPayload(Payload):
-    pass
-
-
-class PingPayload(Payload):
-    zen: str = ""
-
-
-MODELS: Mapping[str, type[Payload]] = {
-    "issues": IssuesPayload,
-    "issue_comment": IssueCommentPayload,
-    "installation": InstallationPayload,
-    "installation_repositories": InstallationPayload,
-    "ping": PingPayload,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ class MemoryJobs:
     down: bool = False
     replies: list[Reply] = field(default_factory=list)
     asking: bool = False
+    stopped: list[str] = field(default_factory=list)
 
     def enqueue(self, request: TaskRequest) -> Enqueued:
         if self.down:
@@ -59,6 +60,19 @@ class MemoryJobs:
 
     def cancel(self, job_id: str) -> bool:
         return job_id == JOB
+
+    def latest(self, subject: str) -> JobView | None:
+        view = self.status(JOB)
+        return view if view is not None and view.request.subject == subject else None
+
+    def ahead(self, job_id: str) -> int:
+        return int(job_id != JOB)
+
+    def stop(self, subject: str) -> str | None:
+        if self.latest(subject) is None:
+            return None
+        self.stopped.append(subject)
+        return JOB
 
     def launch(self) -> None:
         """Nothing to start."""
@@ -134,7 +148,10 @@ def test_a_wanted_delivery_is_accepted(client: Client, jobs: MemoryJobs) -> None
 def test_an_unwanted_one_is_told_why(client: Client, jobs: MemoryJobs) -> None:
     answer = post(client, json.dumps(PAYLOAD | {"action": "opened"}).encode())
     assert answer.status_code == 200
-    assert answer.json()["reason"] == "issues.opened: only labeled is used"
+    assert (
+        answer.json()["reason"]
+        == "issues.opened: an issue alone asks for nothing; a label, a command or an assignment does"
+    )
     assert jobs.requests == []
 
 
@@ -158,6 +175,35 @@ def test_a_comment_answers_when_a_question_is_open(client: Client, jobs: MemoryJ
     assert jobs.replies[-1].subject == "6/5/issue/7"
     jobs.down = True
     assert post(client, body, X_GitHub_Event="issue_comment").status_code == 503
+
+
+def test_the_end_of_an_issue_stops_its_job(client: Client, jobs: MemoryJobs) -> None:
+    body = json.dumps(PAYLOAD | {"action": "closed"}).encode()
+    answer = post(client, body)
+    assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
+    assert "nothing was at work" in answer.json()["reason"]
+    post(client, json.dumps(PAYLOAD).encode())
+    answer = post(client, body)
+    assert answer.status_code == 202
+    assert answer.json() == {"reason": "the issue was closed", "status": "accepted", "stopped": [JOB]}
+    assert jobs.stopped == ["6/5/issue/7"]
+    jobs.down = True
+    assert post(client, body).status_code == 503
+
+
+def test_run_again_asks_with_the_same_text_on_another_word(client: Client, jobs: MemoryJobs) -> None:
+    frame = {key: PAYLOAD[key] for key in ("repository", "installation")}
+    check = {"id": 1, "name": "CodeAgent", "external_id": "codeagent/issue/7", "app": {"slug": "codeagent"}}
+    body = json.dumps(
+        {**frame, "action": "rerequested", "sender": {"login": "eve"}, "check_run": check}
+    ).encode()
+    client.app = create_app(replace(web(jobs), policy=TriggerPolicy(app_login="codeagent[bot]")))
+    answer = post(client, body, X_GitHub_Event="check_run", X_GitHub_Delivery="another-guid")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
+    post(client, json.dumps(PAYLOAD).encode())
+    assert post(client, body, X_GitHub_Event="check_run", X_GitHub_Delivery="another-guid").status_code == 202
+    first, second = jobs.requests
+    assert second == replace(first, delivery="another-guid", sender="eve", again=True)
 
 
 OK = json.dumps(PAYLOAD).encode()
