@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements.lock requirements-dev.lock
+# Files of tests at once. Not one for each core: tests start several processes themselves.
+JOBS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -42,10 +45,10 @@ lint: $(VENV)/.installed-dev ## ruff, mypy strict, import directions
 
 test: $(VENV)/.installed-dev lint ## all checks and the whole test suite
 	@sh deploy/ensure-test-tools.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-fast: $(VENV)/.installed-dev lint ## the same without the slow suites
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 base-image: ## the Docker image that sandboxes start from, made with debootstrap (root, Debian)
 	@sh deploy/base-image.sh
