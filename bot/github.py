@@ -1,7 +1,8 @@
 """GitHub: the Forge over githubkit. The only place that knows githubkit.
 
-Here are the requests, one method each, and who may send them; ``bot.github_forge`` makes something of them. A
-token is for one repository, has the least permissions and is revoked when its Forge is closed (threat 10).
+Here is how a request is sent and who may send it; ``bot.github_endpoints`` has the requests, and
+``bot.github_forge`` makes something of them. A token is for one repository, has the least permissions and is
+revoked when its Forge is closed (threat 10).
 """
 
 from __future__ import annotations
@@ -10,34 +11,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar, cast
-from urllib.parse import quote
+from typing import Any, Final, cast
 
 import httpx
 from githubkit import AppAuthStrategy, GitHub, Response, TokenAuthStrategy, UnauthAuthStrategy
 from githubkit.cache import MemCacheStrategy
-from githubkit.exception import RequestError, RequestFailed
-from githubkit.utils import UNSET
-from pydantic import TypeAdapter
+from githubkit.exception import GraphQLFailed, PrimaryRateLimitExceeded, RequestError, RequestFailed
 
 from bot.errors import ConfigError, ForgeRefused
 from bot.forge import Forge, RepositoryRef
+from bot.github_endpoints import Requests
 from bot.github_forge import Access, GitHubForge
 from bot.github_line import Connection, Done, Habits, Line, Request
-from bot.github_shapes import (
-    AppShape,
-    CheckShape,
-    ChecksShape,
-    CommentShape,
-    ContentShape,
-    ErrorShape,
-    IssueShape,
-    PermissionShape,
-    PullShape,
-    RefShape,
-    RepositoryShape,
-    TokenShape,
-)
+from bot.github_shapes import AppShape, ErrorShape, TokenShape
 from bot.pacing import Answered, Lost, Pace, Pacer
 from bot.settings import GITHUB_API, web_url_of
 from bot.setup.permissions import PERMISSIONS
@@ -45,7 +31,6 @@ from bot.setup.permissions import PERMISSIONS
 __all__ = [
     "PERMISSIONS",
     "AppKeys",
-    "Endpoints",
     "GitHubForges",
     "Habits",
     "Link",
@@ -54,10 +39,6 @@ __all__ = [
     "app_connection",
     "token_connection",
 ]
-
-PAGE: Final = 100
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +93,23 @@ class _Client(GitHub[Any]):
 
     def outcome(self, request: Request) -> Done | Answered | Lost:
         try:
-            response = request.send(self).raw_response
+            answer = request.send(self)
+            if isinstance(answer, dict):  # GraphQL's data
+                return Done(request.parse(answer))
+            response = answer.raw_response
+            if request.raw:
+                return Done(request.parse(response))
             return Done(request.parse(response.json() if response.content else None))
+        except PrimaryRateLimitExceeded as error:  # of GraphQL, which says it with status 200
+            return Answered(status=429, headers=_headers(error.response.raw_response), message="rate limit")
         except RequestFailed as error:
             return _answered(error.response.raw_response)
+        except GraphQLFailed as error:
+            return _unanswered(error)
         except RequestError as error:
             return _lost(error.exc)
+        except httpx.HTTPError as error:  # while a raw answer was read
+            return _lost(error)
         except ValueError as error:  # no JSON, or (pydantic's ValidationError) not the fields that are needed
             return Lost(sent=True, reason=f"the answer could not be understood ({type(error).__name__})")
 
@@ -144,184 +136,22 @@ def _answered(response: httpx.Response) -> Answered:
         message = ErrorShape.model_validate(response.json()).text()
     except ValueError:  # a proxy answered
         message = response.reason_phrase
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answered(status=response.status_code, headers=headers, message=message)
+    return Answered(status=response.status_code, headers=_headers(response), message=message)
 
 
-_Send = Callable[[GitHub[Any]], Response[Any, Any]]
-_COMMENTS: Final = TypeAdapter(list[CommentShape])
-_PULLS: Final = TypeAdapter(list[PullShape])
-_CONTENT: Final[TypeAdapter[ContentShape | list[Any]]] = TypeAdapter(ContentShape | list[Any])
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
 
 
-class Endpoints:
-    """What is asked about one repository: each method is one request, and answers a narrow shape."""
+_GRAPHQL: Final = {"FORBIDDEN": 403, "NOT_FOUND": 404}
 
-    def __init__(self, full_name: str, ask: Callable[[Request], Any]) -> None:
-        self._at = tuple(full_name.split("/", 1))
-        self._full_name = full_name
-        self._request = ask
 
-    def _ask(self, method: str, what: str, send: _Send, parse: Callable[[Any], T]) -> T:
-        request = Request(what=f"{what} in {self._full_name}", method=method, send=send, parse=parse)
-        return cast(T, self._request(request))
-
-    @property
-    def owner(self) -> str:
-        return self._at[0]
-
-    @property
-    def name(self) -> str:
-        return self._at[1]
-
-    # --- reading --------------------------------------------------------------------------------------------
-
-    def permission(self, login: str) -> PermissionShape:
-        return self._ask(
-            "GET",
-            f"say what {login} may do",
-            lambda gh: gh.rest.repos.get_collaborator_permission_level(
-                self.owner, self.name, quote(login, safe="")
-            ),
-            PermissionShape.model_validate,
-        )
-
-    def repository(self) -> RepositoryShape:
-        return self._ask(
-            "GET",
-            "describe the repository",
-            lambda gh: gh.rest.repos.get(self.owner, self.name),
-            RepositoryShape.model_validate,
-        )
-
-    def branch(self, name: str) -> RefShape:
-        return self._ask(
-            "GET",
-            f"find branch {name}",
-            lambda gh: gh.rest.git.get_ref(self.owner, self.name, f"heads/{quote(name, safe='/')}"),
-            RefShape.model_validate,
-        )
-
-    def content(self, path: str, ref: str) -> ContentShape | list[Any]:
-        return self._ask(
-            "GET",
-            f"read {path} at {ref}",
-            lambda gh: gh.rest.repos.get_content(self.owner, self.name, quote(path, safe="/"), ref=ref),
-            _CONTENT.validate_python,
-        )
-
-    def issue(self, number: int) -> IssueShape:
-        return self._ask(
-            "GET",
-            f"show issue {number}",
-            lambda gh: gh.rest.issues.get(self.owner, self.name, number),
-            IssueShape.model_validate,
-        )
-
-    # --- comments -------------------------------------------------------------------------------------------
-
-    def comments(self, number: int, page: int) -> list[CommentShape]:
-        return self._ask(
-            "GET",
-            f"list the comments of issue {number}",
-            lambda gh: gh.rest.issues.list_comments(self.owner, self.name, number, per_page=PAGE, page=page),
-            _COMMENTS.validate_python,
-        )
-
-    def create_comment(self, number: int, body: str) -> CommentShape:
-        return self._ask(
-            "POST",
-            f"comment on issue {number}",
-            lambda gh: gh.rest.issues.create_comment(self.owner, self.name, number, body=body),
-            CommentShape.model_validate,
-        )
-
-    def edit_comment(self, comment: int, body: str) -> CommentShape:
-        return self._ask(
-            "PATCH",
-            f"edit comment {comment}",
-            lambda gh: gh.rest.issues.update_comment(self.owner, self.name, comment, body=body),
-            CommentShape.model_validate,
-        )
-
-    # --- check runs -----------------------------------------------------------------------------------------
-
-    def check_runs(self, sha: str, name: str, app: int, page: int) -> list[CheckShape]:
-        """``filter`` all: the newest alone would hide ours behind a later one of the same name."""
-        return self._ask(
-            "GET",
-            f"list the check runs of {sha}",
-            lambda gh: gh.rest.checks.list_for_ref(
-                *(self.owner, self.name, sha),
-                check_name=name,
-                app_id=app,
-                filter_="all",
-                per_page=PAGE,
-                page=page,
-            ),
-            lambda data: list(ChecksShape.model_validate(data).check_runs),
-        )
-
-    def create_check_run(self, data: dict[str, Any]) -> CheckShape:
-        return self._ask(
-            "POST",
-            f"create check run {data['name']}",
-            lambda gh: gh.rest.checks.create(self.owner, self.name, data=cast(Any, data)),
-            CheckShape.model_validate,
-        )
-
-    def update_check_run(self, check: int, data: dict[str, Any]) -> CheckShape:
-        return self._ask(
-            "PATCH",
-            f"update check run {check}",
-            lambda gh: gh.rest.checks.update(self.owner, self.name, check, data=cast(Any, data)),
-            CheckShape.model_validate,
-        )
-
-    # --- pull requests --------------------------------------------------------------------------------------
-
-    def pulls(self, *, head: str | None, state: Literal["open", "all"], page: int) -> list[PullShape]:
-        """Newest first. ``head``: a branch of this repository."""
-        return self._ask(
-            "GET",
-            f"list the pull requests from {head}" if head else "list the pull requests",
-            lambda gh: gh.rest.pulls.list(
-                *(self.owner, self.name),
-                head=f"{self.owner}:{head}" if head else UNSET,
-                state=state,
-                sort="created",
-                direction="desc",
-                per_page=PAGE,
-                page=page,
-            ),
-            _PULLS.validate_python,
-        )
-
-    def create_pull(self, *, title: str, body: str, head: str, base: str, draft: bool) -> PullShape:
-        return self._ask(
-            "POST",
-            f"open a pull request from {head}",
-            lambda gh: gh.rest.pulls.create(
-                *(self.owner, self.name), title=title, body=body, head=head, base=base, draft=draft
-            ),
-            PullShape.model_validate,
-        )
-
-    def edit_pull(self, number: int, *, title: str, body: str) -> PullShape:
-        return self._ask(
-            "PATCH",
-            f"edit pull request {number}",
-            lambda gh: gh.rest.pulls.update(self.owner, self.name, number, title=title, body=body),
-            PullShape.model_validate,
-        )
-
-    def add_labels(self, number: int, labels: list[str]) -> None:
-        self._ask(
-            "POST",
-            f"label pull request {number}",
-            lambda gh: gh.rest.issues.add_labels(self.owner, self.name, number, labels=list(labels)),
-            lambda _: None,
-        )
+def _unanswered(error: GraphQLFailed) -> Answered:
+    """GraphQL refuses with status 200 and a list of errors."""
+    errors = error.response.errors or []
+    status = next((_GRAPHQL[each.type] for each in errors if each.type in _GRAPHQL), 422)
+    said = ErrorShape(message="; ".join(each.message for each in errors))
+    return Answered(status=status, message=said.text())
 
 
 class GitHubForges:
@@ -362,7 +192,7 @@ class GitHubForges:
             git_url=f"{self._link.web}/{repository.full_name}.git",
         )
         access.renew()
-        return GitHubForge(access, Endpoints(repository.full_name, access.ask), self, self._redact)
+        return GitHubForge(access, Requests.about(repository.full_name, access.ask), self, self._redact)
 
     def close(self, forge: Forge) -> None:
         """Revoke its token. Idempotent; a token that cannot be revoked now ends within the hour by itself."""

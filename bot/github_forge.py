@@ -10,14 +10,31 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import structlog
 
+from bot.checkout import check_branch
 from bot.errors import ForgeError, ForgeRefused, ForgeUnavailable
-from bot.forge import Branch, CheckRun, GitAccess, Issue, NewPullRequest, PullRequest
+from bot.forge import (
+    Annotation,
+    Branch,
+    CheckRun,
+    GitAccess,
+    Issue,
+    NewCommit,
+    NewPullRequest,
+    PullRequest,
+    ReviewComment,
+    SeenCheck,
+    WorkflowJob,
+)
+from bot.github_checks import annotation_rows, button_rows, failed, failed_jobs
+from bot.github_endpoints import Requests
+from bot.github_git import Commits
 from bot.github_line import Connection, Line, Request, Unclear
+from bot.github_reviews import Thread
 from bot.github_shapes import (
     LARGEST_BODY,
     LARGEST_OUTPUT,
@@ -25,6 +42,7 @@ from bot.github_shapes import (
     CommentShape,
     ContentShape,
     PullShape,
+    ReviewCommentShape,
     fit,
     label_names,
     login_of,
@@ -32,9 +50,6 @@ from bot.github_shapes import (
     one_line,
     same_text,
 )
-
-if TYPE_CHECKING:
-    from bot.github import Endpoints
 
 TOKEN_SECONDS: Final = 3000.0  # GitHub ends a token after an hour
 PAGE: Final = 100
@@ -132,10 +147,13 @@ class GitHubForge:
     """``bot.forge.Forge`` for one repository. Made by ``bot.github.GitHubForges``."""
 
     def __init__(
-        self, access: Access, endpoints: Endpoints, identity: Identity, redact: Callable[[str], str]
+        self, access: Access, requests: Requests, identity: Identity, redact: Callable[[str], str]
     ) -> None:
         self.access = access
-        self._at = endpoints
+        self._at = requests.at
+        self._checks = requests.checks
+        self._reviews = requests.reviews
+        self._commits = Commits(requests.git, access.line)
         self._identity = identity
         self._redact = redact
 
@@ -161,9 +179,9 @@ class GitHubForge:
         return self.branch(self._at.repository().default_branch)
 
     def branch(self, name: str) -> Branch | None:
-        """None: there is no such branch (GitHub says 409 for an empty repository)."""
-        found = _or_none(lambda: self._at.branch(name), (404, 409))
-        return None if found is None else Branch(name=name, sha=found.object.sha)
+        """None: there is no such branch."""
+        tip = self._commits.tip(name)
+        return None if tip is None else Branch(name=name, sha=tip)
 
     def read_file(self, path: str, ref: str) -> bytes | None:
         if any(part in ("", ".", "..") for part in path.split("/")):
@@ -209,22 +227,113 @@ class GitHubForge:
         }
         done = {"conclusion": check.conclusion.value} if check.conclusion else {}
         link = {"details_url": check.details_url} if check.details_url else {}
-        body = {"status": "completed" if done else "in_progress", "output": output, **done, **link}
+        body = {
+            "status": "completed" if done else "in_progress",
+            "output": output,
+            "actions": button_rows(check.buttons),
+            **done,
+            **link,
+        }
         return self.access.line.settle(lambda: self._check_run(check, body)).html_url or ""
 
     def _check_run(self, check: CheckRun, body: dict[str, Any]) -> CheckShape:
         mine = self._own_check_run(check)
+        # GitHub adds annotations to those that are there: said twice, they would stand there twice.
+        said = mine is not None and mine.output.annotations_count > 0
+        if rows := [] if said else annotation_rows(tuple(map(self._cleaned, check.annotations))):
+            body = {**body, "output": {**body["output"], "annotations": rows}}
         if mine is None:
             key = {"name": check.name, "head_sha": check.head_sha, "external_id": check.external_id}
-            return self._at.create_check_run({**key, **body})
-        return mine if _shows(mine, body) else self._at.update_check_run(mine.id, body)
+            return self._checks.create_check_run({**key, **body})
+        return mine if not rows and _shows(mine, body) else self._checks.update_check_run(mine.id, body)
+
+    def _cleaned(self, one: Annotation) -> Annotation:
+        return replace(one, message=self._clean(one.message), title=self._clean(one.title))
 
     def _own_check_run(self, check: CheckRun) -> CheckShape | None:
         app, sha = self._identity.app_id(), check.head_sha
-        for run in _pages(lambda page: self._at.check_runs(sha, check.name, app, page), f"checks of {sha}"):
+        for run in _pages(
+            lambda page: self._checks.check_runs(sha, check.name, app, page), f"checks of {sha}"
+        ):
             if run.external_id == check.external_id:
                 return run
         return None
+
+    def failed_checks(self, sha: str) -> tuple[SeenCheck, ...]:
+        runs = _pages(lambda page: self._checks.all_check_runs(sha, page), f"checks of {sha}")
+        return failed(list(runs), self._identity.app_id())
+
+    def seen_check(self, check_run: int) -> SeenCheck | None:
+        found = _or_none(lambda: self._checks.check_run(check_run))
+        return None if found is None else found.seen()
+
+    def failed_jobs(self, workflow_run: int) -> tuple[WorkflowJob, ...]:
+        """Nothing for a run that is gone."""
+        jobs = _pages(lambda page: self._checks.jobs(workflow_run, page), f"jobs of run {workflow_run}")
+        return failed_jobs(_or_none(lambda: list(jobs)) or [])
+
+    def job_log(self, job: int, limit: int) -> bytes | None:
+        """403 and 410 too: GitHub keeps logs for some weeks, and the address that it names for a minute."""
+        return _or_none(lambda: self._checks.job_log(job, limit), (403, 404, 410))
+
+    # --- commits --------------------------------------------------------------------------------------------
+
+    def create_commit(self, new: NewCommit) -> str:
+        return self._commits.create(replace(new, message=self._clean(new.message)))
+
+    def move_branch(self, name: str, sha: str, expected: str | None) -> bool:
+        return self._commits.move(check_branch(name), sha, expected)
+
+    # --- review threads -------------------------------------------------------------------------------------
+
+    def review_thread(self, pull: int, comment: int) -> tuple[ReviewComment, ...]:
+        every = self._review_comments(pull)
+        thread = next((each.thread for each in every if each.id == comment), 0)
+        return tuple(each.comment() for each in every if each.thread == thread)
+
+    def review_notes(self, pull: int, review: int) -> tuple[ReviewComment, ...]:
+        rows = _pages(lambda page: self._reviews.comments_of(pull, review, page), f"comments of {review}")
+        return tuple(each.comment() for each in _or_none(lambda: list(rows)) or ())
+
+    def answer_thread(self, pull: int, thread: int, marker: str, body: str) -> str:
+        text = marked(self._clean(body), marker, LARGEST_BODY)
+        return self.access.line.settle(lambda: self._answer(pull, thread, marker, text)).html_url
+
+    def _answer(self, pull: int, thread: int, marker: str, text: str) -> ReviewCommentShape:
+        login = self._identity.bot_login()
+        for each in self._review_comments(pull):
+            if each.thread == thread and login_of(each.user) == login and marker in (each.body or ""):
+                return each if same_text(each.body, text) else self._reviews.edit(each.id, text)
+        return self._reviews.reply(pull, thread, text)
+
+    def _review_comments(self, pull: int) -> list[ReviewCommentShape]:
+        """Oldest first."""
+        rows = _pages(lambda page: self._reviews.comments(pull, page), f"review comments of {pull}")
+        return sorted(_or_none(lambda: list(rows)) or (), key=lambda each: each.id)
+
+    def resolve_thread(self, pull: int, thread: int) -> bool:
+        try:
+            return self.access.line.settle(lambda: self._resolve(pull, thread))
+        except ForgeRefused as error:
+            log.info("thread_not_resolved", pull=pull, thread=thread, reason=str(error))
+            return False
+
+    def _resolve(self, pull: int, thread: int) -> bool:
+        found = next((each for each in self._threads(pull) if each.first == thread), None)
+        if found is None:
+            return False
+        if not found.isResolved:
+            self._reviews.resolve(found.id)
+        return True
+
+    def _threads(self, pull: int) -> Iterator[Thread]:
+        after: str | None = None
+        for _ in range(MOST_PAGES):
+            page = self._reviews.threads(pull, after)
+            yield from (each for each in page.nodes or () if each is not None)
+            after = page.pageInfo.endCursor
+            if not page.pageInfo.hasNextPage or after is None:
+                return
 
     # --- pull requests --------------------------------------------------------------------------------------
 
@@ -237,6 +346,10 @@ class GitHubForge:
         title = one_line(self._clean(new.title))
         return self.access.line.settle(lambda: self._pull(new, title, body)).pull_request()
 
+    def pull_request(self, number: int) -> PullRequest | None:
+        found = _or_none(lambda: self._at.pull(number))
+        return None if found is None else found.pull_request()
+
     def _pull(self, new: NewPullRequest, title: str, body: str) -> PullShape:
         pull = self._open_pull(new)
         if pull is None:
@@ -246,7 +359,33 @@ class GitHubForge:
         there = {name.lower() for name in label_names(pull.labels)}
         if missing := [label for label in new.labels if label.lower() not in there]:
             self._at.add_labels(pull.number, missing)
+            pull = pull.model_copy(update={"labels": (*pull.labels, *missing)})
+        self._request_reviews(pull, new.reviewers)
         return pull
+
+    def _request_reviews(self, pull: PullShape, wanted: tuple[str, ...]) -> None:
+        """Of those who were not asked and have not answered yet. GitHub refuses all for one that it does not
+        take, so each is asked for alone then; one that is refused is no reason to fail."""
+        known = pull.asked() | {login_of(pull.user).lower()}
+        missing = [name for name in dict.fromkeys(wanted) if name.lower() not in known]
+        if not missing:
+            return
+        reviews = _pages(lambda page: self._reviews.reviews(pull.number, page), f"reviews of {pull.number}")
+        answered = {login_of(each.user).lower() for each in reviews}
+        missing = [name for name in missing if name.lower() not in answered]
+        if missing and not self._asked_for(pull.number, missing) and len(missing) > 1:
+            for name in missing:
+                self._asked_for(pull.number, [name])
+
+    def _asked_for(self, pull: int, names: list[str]) -> bool:
+        people = [name for name in names if not name.startswith("team:")]
+        teams = [name.removeprefix("team:") for name in names if name.startswith("team:")]
+        try:
+            self.access.line.settle(lambda: self._reviews.request_reviews(pull, people, teams))
+        except ForgeRefused as error:
+            log.warning("reviewer_refused", pull=pull, reviewers=names, reason=str(error))
+            return False
+        return True
 
     def _create_pull(self, new: NewPullRequest, title: str, body: str, draft: bool) -> PullShape:
         try:

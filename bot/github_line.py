@@ -40,7 +40,8 @@ class Habits:
 class Request:
     """``what`` completes "GitHub refused to …"; ``send`` takes the client that a Connection holds.
 
-    ``paced`` False: a token is made or ended, which is no change that GitHub wants spaced.
+    ``paced`` False: a token is made or ended, which is no change that GitHub wants spaced. ``raw``: ``parse``
+    takes the answer itself, unread, and not its JSON.
     """
 
     what: str
@@ -48,6 +49,7 @@ class Request:
     send: Callable[[Any], Any]
     parse: Callable[[Any], Any]
     paced: bool = True
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.forge import Issue, PullRequest
+from bot.forge import Issue, PullRequest, ReviewComment, SeenCheck, WorkflowJob
 
 LARGEST_BODY: Final = 65_536
 LARGEST_OUTPUT: Final = 65_535  # of a check run: summary and text, each
 LONGEST_TITLE: Final = 256
+FAILED: Final = frozenset(("failure", "timed_out", "startup_failure"))
+"""Conclusions of checks, jobs and steps that say that something is wrong, not cancelled or skipped."""
 CUT_NOTE: Final = "\n\n*Cut here: the whole text is longer than GitHub takes.*"
 
 
@@ -67,9 +69,20 @@ class IssueShape(_Shape):
         )
 
 
+class NamedShape(_Shape):
+    full_name: str = ""
+
+
+class TeamShape(_Shape):
+    slug: str = ""
+
+
 class EndShape(_Shape):
+    """``repo`` None: the fork is gone."""
+
     ref: str = ""
     sha: str = ""
+    repo: NamedShape | None = None
 
 
 class PullShape(_Shape):
@@ -83,6 +96,9 @@ class PullShape(_Shape):
     base: EndShape = EndShape()
     user: UserShape | None = None
     labels: tuple[LabelShape | str, ...] = ()
+    draft: bool | None = None
+    requested_reviewers: tuple[UserShape, ...] | None = None
+    requested_teams: tuple[TeamShape, ...] | None = None
 
     def pull_request(self) -> PullRequest:
         return PullRequest(
@@ -94,6 +110,48 @@ class PullShape(_Shape):
             merged=self.merged_at is not None,
             body=self.body or "",
             head_sha=self.head.sha,
+            head_repository=self.head.repo.full_name if self.head.repo else "",
+            author=login_of(self.user),
+            title=self.title,
+            draft=bool(self.draft),
+            labels=label_names(self.labels),
+        )
+
+    def asked(self) -> frozenset[str]:
+        """Of whom a review was requested, in lower case."""
+        people = (user.login.lower() for user in self.requested_reviewers or ())
+        return frozenset((*people, *(f"team:{team.slug.lower()}" for team in self.requested_teams or ())))
+
+
+class ReviewShape(_Shape):
+    user: UserShape | None = None
+
+
+class ReviewCommentShape(_Shape):
+    id: int
+    body: str | None = None
+    path: str = ""
+    line: int | None = None
+    original_line: int | None = None
+    diff_hunk: str = ""
+    in_reply_to_id: int | None = None
+    html_url: str = ""
+    user: UserShape | None = None
+
+    @property
+    def thread(self) -> int:
+        return self.in_reply_to_id or self.id
+
+    def comment(self) -> ReviewComment:
+        return ReviewComment(
+            id=self.id,
+            author=login_of(self.user),
+            body=self.body or "",
+            path=self.path,
+            line=self.line or self.original_line or 0,
+            hunk=self.diff_hunk,
+            reply_to=self.in_reply_to_id or 0,
+            url=self.html_url,
         )
 
 
@@ -101,21 +159,90 @@ class OutputShape(_Shape):
     title: str | None = None
     summary: str | None = None
     text: str | None = None
+    annotations_count: int = 0
+
+
+class SlugShape(_Shape):
+    id: int = 0
+    slug: str | None = None
 
 
 class CheckShape(_Shape):
     id: int
     name: str = ""
+    head_sha: str = ""
     external_id: str | None = None
     html_url: str | None = None
     details_url: str | None = None
     status: str = ""
     conclusion: str | None = None
     output: OutputShape = OutputShape()
+    app: SlugShape | None = None
+    check_suite: SlugShape | None = None
+
+    def seen(self) -> SeenCheck:
+        return SeenCheck(
+            id=self.id,
+            name=self.name,
+            head_sha=self.head_sha,
+            conclusion=self.conclusion or "",
+            app=(self.app.slug or "") if self.app else "",
+            url=self.html_url or self.details_url or "",
+            external_id=self.external_id or "",
+            summary=self.output.summary or "",
+            suite=self.check_suite.id if self.check_suite else 0,
+        )
 
 
 class ChecksShape(_Shape):
     check_runs: tuple[CheckShape, ...]
+
+
+class StepShape(_Shape):
+    name: str = ""
+    conclusion: str | None = None
+
+
+class JobShape(_Shape):
+    id: int
+    name: str = ""
+    conclusion: str | None = None
+    html_url: str | None = None
+    steps: tuple[StepShape, ...] | None = None
+
+    def job(self) -> WorkflowJob:
+        failed = (step.name for step in self.steps or () if step.conclusion in FAILED)
+        return WorkflowJob(
+            id=self.id,
+            name=self.name,
+            conclusion=self.conclusion or "",
+            url=self.html_url or "",
+            steps=tuple(failed),
+        )
+
+
+class JobsShape(_Shape):
+    jobs: tuple[JobShape, ...]
+
+
+class ShaShape(_Shape):
+    sha: str = Field(min_length=40)
+
+
+class CommitShape(_Shape):
+    tree: ShaShape
+
+
+class RowShape(_Shape):
+    path: str
+    mode: str
+    sha: str = ""
+    size: int = 0
+
+
+class TreeShape(_Shape):
+    tree: tuple[RowShape, ...]
+    truncated: bool = False
 
 
 class RepositoryShape(_Shape):
