@@ -207,7 +207,20 @@ def policy(settings: Settings, forges: GitHubForges) -> TriggerPolicy:
         # Bots may not ask anyway unless they are listed; GitHub may be back when a delivery comes.
         logger.warning("GitHub did not say who this App is", error=str(error))
         login = ""
-    return TriggerPolicy(label=settings.label, repositories=settings.repositories, app_login=login)
+    asks = settings.triggers
+    return TriggerPolicy(
+        label=settings.label,
+        labels=settings.labels,
+        repositories=settings.repositories,
+        bots=frozenset(settings.bots),
+        app_login=login,
+        assignees=frozenset(settings.assignees),
+        checks=asks.checks,
+        labelling=asks.label,
+        commands=asks.commands,
+        assignment=asks.assignment,
+        review=asks.review,
+    )
 
 
 def identity(login: str) -> Person:

@@ -84,8 +84,11 @@ def _failed(
     if checks is Checks.OFF:
         return Ignored(reason="the operator has not opted in to failing checks (they are off)")
     pull = 0
-    if check.branch != place.repository.default_branch:
-        if checks is not Checks.ALL:
+    if check.branch == place.repository.default_branch:
+        if not checks.default_branch:
+            return Ignored(reason="the operator has opted in for pull requests only")
+    else:
+        if not checks.pull_requests:
             return Ignored(reason="it did not fail on the default branch")
         pull = _open_pull(place, check, pulls)
         if not pull:

@@ -16,11 +16,11 @@ def decide_issue(payload: IssuesPayload, place: Place) -> Decision:
     match action:
         case "labeled" | "unlabeled":
             label = payload.label.name if payload.label is not None else ""
-            if not same(place.policy.label, label):
+            if not place.policy.is_label(label):
                 return Ignored(reason=f"not the label {place.policy.label!r}")
             if action == "unlabeled":
                 return _stop(place, issue, "the label was removed", Kind.FIX)
-            if not place.policy.labels:
+            if not place.policy.labelling:
                 return Ignored(reason="the operator has switched labels off")
             return _fix(place, issue, label)
         case "assigned" | "unassigned":

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from bot.config.keys import ChecksScope as Checks
 from bot.queue import Reply, TaskRequest
 
-
-class Checks(StrEnum):
-    """Whose failing checks are repaired without being asked for each time."""
-
-    OFF = "off"
-    DEFAULT_BRANCH = "default-branch"
-    ALL = "all"  # also of branches of the repository that a pull request is open for; never of forks
+__all__ = ["Again", "Checks", "Decision", "Ignored", "Said", "Stop", "TriggerPolicy", "Wanted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +19,9 @@ class TriggerPolicy:
 
     label: str = "codeagent"
     """The label that asks, on issues and pull requests; upper and lower case are one."""
+
+    labels: tuple[str, ...] = ()
+    """Further labels that a repository may have chosen; whether this one has, the job finds out."""
 
     repositories: tuple[str, ...] = ()
     """Names or patterns ("owner/*"); empty allows every repository that the App is installed on."""
@@ -41,10 +38,10 @@ class TriggerPolicy:
     """Further logins whose being assigned asks: GitHub lets few Apps be assigned, but any machine user."""
 
     checks: Checks = Checks.OFF
-    """Failing checks that are repaired without being asked. A label or command on the pull request asks
-    whatever stands here."""
+    """Failing checks that a repository may have repaired without being asked; never those of forks. A label
+    or command on the pull request asks whatever stands here."""
 
-    labels: bool = True
+    labelling: bool = True
     """Whether the label asks."""
 
     commands: bool = True
@@ -54,8 +51,11 @@ class TriggerPolicy:
     assignment: bool = True
     """Whether being assigned asks."""
 
-    reviews: bool = True
+    review: bool = True
     """Whether review comments on the App's own pull requests bring it back to work."""
+
+    def is_label(self, name: str) -> bool:
+        return name.casefold() in {label.casefold() for label in (self.label, *self.labels)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

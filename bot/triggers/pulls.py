@@ -20,11 +20,11 @@ def decide_pull(payload: PullRequestPayload, place: Place) -> Decision:
     match payload.action:
         case "labeled" | "unlabeled":
             label = payload.label.name if payload.label is not None else ""
-            if not same(place.policy.label, label):
+            if not place.policy.is_label(label):
                 return Ignored(reason=f"not the label {place.policy.label!r}")
             if payload.action == "unlabeled":
                 return Stop(subjects=place.subjects(pull.number, Kind.CHECK), reason="the label was removed")
-            if not place.policy.labels:
+            if not place.policy.labelling:
                 return Ignored(reason="the operator has switched labels off")
             return _check(place, pull, label)
         case "closed":

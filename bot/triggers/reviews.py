@@ -66,7 +66,7 @@ def _noted(place: Place, pull: PullRequestData, text: str, note: ReviewNote, why
         return _wanted(place, pull, Kind.ERRAND, remark, note, command=errand.value)
     if pull.state != "open":
         return Ignored(reason="the pull request is not open")
-    if not place.policy.reviews:
+    if not place.policy.review:
         return Ignored(reason="the operator has switched reviews off")
     return _wanted(place, pull, Kind.REVIEW, text, note)
 

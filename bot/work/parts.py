@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +18,7 @@ from agent.types import Asking, Outcome, Task, Unrunnable
 from bot.checkout import Checkout
 from bot.errors import ConfigError
 from bot.forge import Conclusion
+from bot.progress import LiveProgress
 from bot.queue import Ending, JobResult
 from bot.render import answers
 from bot.render.check import check_run
@@ -56,7 +57,8 @@ def configured(run: Run) -> RepoConfig | JobResult:
     except ConfigError as error:
         run.comment(answers.bad_config(run.facts, str(error)))
         return run.ended(Ending.UNRUNNABLE, "the repository's configuration cannot be read")
-    if config.label is not None and config.label.casefold() != run.request.label.casefold():
+    asked_by = run.request.label.casefold()  # empty: by a command or otherwise
+    if asked_by and config.label is not None and config.label.casefold() != asked_by:
         return run.ended(Ending.REFUSED, "the repository has chosen another label")
     if not config.enabled:
         run.comment(answers.disabled(run.facts))
@@ -147,13 +149,21 @@ def whole(target: Path) -> Iterator[Path]:
     os.rename(partial, target)
 
 
-def repair(run: Run, config: RepoConfig, tree: Path, task: Task) -> Outcome:
-    """The engine has a journal of its own, which can be replayed without anything of GitHub's."""
+def repair(
+    run: Run,
+    config: RepoConfig,
+    tree: Path,
+    task: Task,
+    *,
+    live: Callable[[Callable[[], bool]], LiveProgress] | None = None,
+) -> Outcome:
+    """The engine has a journal of its own, which can be replayed without anything of GitHub's. ``live`` tells
+    people how it goes; by default as an issue is told."""
     path = run.home / JOURNAL
     first = not path.exists()
     with run.ports.open_journal(path, run=run.job_id, task=encode_fields(task)) as file:
         journal = EngineJournal(file, run.halted, live=first)
-        with run.live_progress(lambda: journal.live) as progress:
+        with (live or run.live_progress)(lambda: journal.live) as progress:
             return run.ports.repair(
                 task,
                 tree,
