@@ -22,7 +22,7 @@ from agent.protocols import JsonObject
 from bot import retry
 from bot.errors import BotError, ForgeError
 from bot.forge import Conclusion, Forge, RepositoryRef
-from bot.names import names_for
+from bot.names import names_of
 from bot.ports import Ports
 from bot.queue import Halt, Halted, Interrupted, JobFailed, JobResult, Kind, TaskRequest, request_to_json
 from bot.render import answers
@@ -89,7 +89,7 @@ def _opened(job_id: str, request: TaskRequest, ports: Ports, halted: Halted) -> 
             job_id=run_id,
             request=request,
             facts=_facts(job_id, request, ports),
-            names=names_for(request.repository_id, request.issue),
+            names=names_of(request),
             ports=ports,
             forge=forge,
             journal=journal,
@@ -135,7 +135,7 @@ def _forge(request: TaskRequest, ports: Ports) -> Iterator[Forge]:
 
 def _say_that_it_failed(job_id: str, request: TaskRequest, ports: Ports, reason: str) -> None:
     """Best effort: what broke the job may break this as well."""
-    names = names_for(request.repository_id, request.issue)
+    names = names_of(request)
     recorded = _recorded(ports.run_directory(request.run or job_id) / STEPS)
     if "github.comment" not in recorded:
         return  # nobody has been told anything yet: whoever asked may not even be allowed to

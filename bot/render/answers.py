@@ -18,6 +18,8 @@ from bot.render.parts import (
 from bot.sanitize import block, capped, code, one_line, prose
 
 OUTPUT_LIMIT = 8_000
+QUESTION = "**I have a question before I go on.**"
+"""Begins the comment that waits for an answer."""
 
 _STOPS = {
     StopReason.NOT_REPRODUCED: "I could not reproduce this issue.",
@@ -57,7 +59,7 @@ def asking(facts: RunFacts, outcome: Asking) -> str:
     question = outcome.question
     return capped(
         sections(
-            f"**I have a question before I go on.** {prose(question.text, 1_500)}",
+            f"{QUESTION} {prose(question.text, 1_500)}",
             block(question.input),
             "What could be right:",
             *(block(each) for each in question.outputs[:5]),
@@ -162,6 +164,6 @@ def failed(facts: RunFacts, reason: str) -> str:
 
 
 def _again(facts: RunFacts) -> str:
-    if not facts.sender:
+    if not facts.sender or not facts.issue:
         return ""
     return f"To have me try again, take the label {code(facts.label)} off and set it again."

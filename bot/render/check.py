@@ -14,7 +14,7 @@ def check_run(
     facts: RunFacts, names: Names, title: str, summary: str, conclusion: Conclusion | None = None
 ) -> CheckRun:
     return CheckRun(
-        name=f"{CHECK_NAME}: issue {facts.issue}",
+        name=f"{CHECK_NAME}: issue {facts.issue}" if facts.issue else CHECK_NAME,
         head_sha=facts.base_sha,
         external_id=names.check,
         title=plain(title, 200),

@@ -84,7 +84,7 @@ def _tests_heading(solved: Solved) -> str:
 
 
 def _asking(facts: RunFacts) -> str:
-    if not facts.sender:
+    if not facts.sender or not facts.issue:
         return ""
     return (
         "## If this is not right\n\n"

@@ -8,7 +8,7 @@ from agent.errors import Cancelled
 from agent.types import Asking, Solved, StopReason, Unrunnable, Unsolved
 from bot.checkout import Change, Checkout
 from bot.forge import Conclusion, NewPullRequest
-from bot.names import Names, names_for
+from bot.names import Names, names_of
 from bot.queue import Ending, JobResult
 from bot.render import answers
 from bot.render.check import check_run
@@ -125,15 +125,13 @@ def _names(run: Run) -> Names:
     """After a merged pull request a new one is due, under another name."""
     found = run.effect("github.merged_pull_request", {}, lambda: {"number": _last_merged(run)})
     number = found["number"]
-    return names_for(
-        run.request.repository_id, run.request.issue, number if isinstance(number, int) else None
-    )
+    return names_of(run.request, number if isinstance(number, int) else None)
 
 
 def _last_merged(run: Run) -> int | None:
     merged: int | None = None
     for _ in range(50):
-        names = names_for(run.request.repository_id, run.request.issue, merged)
+        names = names_of(run.request, merged)
         found = run.forge.find_pull_request(names.branch, names.pull_request)
         if found is None or not found.merged:
             break
