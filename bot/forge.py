@@ -165,11 +165,13 @@ class NewPullRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCommit:
     """A commit made by the App through the Git data API, which signs it ("Verified"). ``files``: whole new
-    contents, None deletes; a file that is there keeps its mode."""
+    contents, None deletes; a file that is there keeps its mode. ``also`` are further parents, of whose files
+    nothing is taken: so a branch of ours goes on from another base without being forced."""
 
     parent: str
     message: str
     files: Mapping[str, bytes | None]
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +221,8 @@ class Forge(Protocol):
     # --- commits: objects first, which nobody sees, then the branch ---
 
     def create_commit(self, new: NewCommit) -> str:
-        """The new commit's id. It lies on no branch, so doing it twice harms nobody.
+        """The new commit's id; that of a parent which says the same already. It lies on no branch, so doing
+        it twice harms nobody.
 
         Raises ForgeRefused for a change that this App may not make (a workflow file, say)."""
         ...

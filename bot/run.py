@@ -12,12 +12,11 @@ from typing import Final
 
 from agent.llm.record import ASK
 from agent.protocols import Journal, JsonObject
-from bot.checkout import Checkout, Person
 from bot.forge import CheckRun, Forge, NewPullRequest
 from bot.names import Names
 from bot.ports import Ports
 from bot.progress import LiveProgress
-from bot.queue import Ending, Halt, Halted, Interrupted, JobResult, TaskRequest
+from bot.queue import Ending, Halt, Halted, Interrupted, JobResult, Kind, TaskRequest
 from bot.render import answers
 from bot.render.check import check_run
 from bot.render.parts import RunFacts
@@ -103,21 +102,6 @@ class Run:
         """An effect whose answer is one text."""
         return str(self.effect(kind, request, lambda: {"text": perform()})["text"])
 
-    def started_at(self) -> int:
-        """Seconds since 1970, the same however often the run is resumed: it is part of the commit id."""
-        answer = self.effect("clock.started", {}, lambda: {"seconds": int(self.ports.clock())})
-        return int(str(answer["seconds"]))
-
-    def identity(self) -> Person:
-        """Who commits: the App's own bot user."""
-
-        def ask() -> JsonObject:
-            person = self.ports.identity()
-            return {"name": person.name, "email": person.email}
-
-        answer = self.effect("github.identity", {}, ask)
-        return Person(name=str(answer["name"]), email=str(answer["email"]))
-
     # --- the halt ---
 
     def obey(self, *, interruption_only: bool = False) -> None:
@@ -179,8 +163,11 @@ class Run:
     # --- GitHub: telling ---
 
     def comment(self, body: str) -> str:
+        """Nothing for a branch whose check failed: there, only the check run says something."""
         body = self.text(body)
         number, marker = self.request.issue, self.names.comment
+        if not number and self.request.kind is Kind.CHECK:
+            return ""
         return self.ask(
             "github.comment",
             {"issue": number, "body": body},
@@ -217,44 +204,29 @@ class Run:
 
     # --- GitHub: publishing ---
 
-    def push(self, checkout: Checkout, sha: str) -> str:
-        """Why not, or nothing when the branch is where it should be (threat 7)."""
-        if reason := self.closed_earlier():
-            return reason
-        branch, access = self.names.branch, self.forge.git_access()
-        found = self.ports.git.remote_branch(checkout, access, branch)
-        if found is not None and found != sha and found not in self.ours():
-            return (
-                f"Somebody has pushed commits to the branch `{branch}`. They were left alone; delete the "
-                "branch, or merge it, if I shall go on."
-            )
-        _remember(self.pushed, sha)
-        self.ports.git.push(checkout, access, sha, branch, found)
-        return ""
+    def remember(self, branch: str, sha: str) -> None:
+        """On disk before it is published, so that no commit of ours is ever taken for somebody else's."""
+        path = self._published(branch)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(sha + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
-    def ours(self) -> frozenset[str]:
-        """Every commit that this program has put on the branch."""
-        found = self.forge.find_pull_request(self.names.branch, self.names.pull_request)
+    def ours(self, branch: str) -> frozenset[str]:
+        """Every commit that this program has put on a branch: what is remembered here, and what the branch's
+        pull request says (``head_marker``)."""
+        found = self.forge.find_pull_request(branch, self.names.pull_request)
         said = _HEAD.findall(found.body) if found is not None else []
-        remembered = self.pushed.read_text().split() if self.pushed.exists() else []
+        path = self._published(branch)
+        remembered = path.read_text().split() if path.exists() else []
         return frozenset((*said, *remembered))
 
-    @property
-    def pushed(self) -> Path:
-        name = self.names.branch.replace("/", "-")
-        return self.ports.data / "pushed" / f"{self.request.repository_id}-{name}"
+    def _published(self, branch: str) -> Path:
+        return self.ports.data / "pushed" / f"{self.request.repository_id}-{branch.replace('/', '-')}"
 
     def open(self, new: NewPullRequest) -> str:
         """The pull request's URL; nothing when somebody closed it in this very moment."""
         if self.closed_earlier():
             return ""
         return self.forge.upsert_pull_request(new).url
-
-
-def _remember(path: Path, line: str) -> None:
-    """On disk before the push, so that no commit of ours is ever taken for somebody else's."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(line + "\n")
-        file.flush()
-        os.fsync(file.fileno())
