@@ -70,6 +70,28 @@ deliveries = sa.Table(
 )
 
 
+spending = sa.Table(
+    "codeagent_spending",  # what each run has used on each day
+    metadata,
+    sa.Column("run", sa.String(64), primary_key=True),
+    sa.Column("day", sa.Float, primary_key=True),  # when it began, UTC
+    sa.Column("installation", sa.BigInteger, nullable=False),
+    sa.Column("repository", sa.BigInteger, nullable=False),
+    sa.Column("place", sa.String(200), nullable=False),
+    sa.Column("runs", sa.Integer, nullable=False),
+    sa.Column("tokens", sa.BigInteger, nullable=False),
+    sa.Column("money", sa.Float, nullable=False),
+)
+sa.Index("codeagent_spending_by_day", spending.c.installation, spending.c.day)
+
+admitted = sa.Table(
+    "codeagent_admitted",  # jobs whose run was counted
+    metadata,
+    sa.Column("job_id", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+
 def prepare(connection: sa.Connection) -> None:
     """Create what is not there, columns that are newer than their table as well. One process at a time."""
     metadata.create_all(connection)

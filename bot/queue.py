@@ -176,6 +176,7 @@ class Ending(StrEnum):
     REFUSED = "refused"  # whoever asked may not
     HELD_BACK = "held back"  # somebody else's work would have been overwritten
     CANCELLED = "cancelled"
+    OVER_BUDGET = "over budget"  # a cap of the operator's or the repository's is reached for now
     ASKING = "asking"  # a question is open; the answer asks for the job again
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from agent.errors import AgentError, JournalBusy, JournalCorrupt, JournalDiverged
 from bot.errors import CheckoutError, ForgeRefused, ForgeUnavailable
+from bot.queue import QueueUnavailable
 from sandbox.errors import SandboxUnavailable
 
 LONGEST: Final = 900.0  # seconds; a primary rate limit resets within an hour, four waits cover it
@@ -32,6 +33,8 @@ def decide(error: Exception, attempt: int) -> Again | GiveUp:
             return Again(seconds=min(LONGEST, after if after is not None else 5.0 * 2**attempt))
         case ForgeRefused() | ForgeUnavailable():
             return GiveUp()
+        case QueueUnavailable() if attempt < 6:  # the database is restarted, or fails over
+            return Again(seconds=5.0 * attempt)
         case JournalBusy() if attempt < 30:  # an interrupted run of the same job is still winding down
             return Again(seconds=2.0)
         case JournalDiverged() | JournalCorrupt() if attempt < 3:  # made by another version of this program

@@ -37,6 +37,7 @@ from bot.settings_groups import (
     LimitSettings,
     MonthSettings,
     ParallelSettings,
+    RetentionSettings,
     ReviewSettings,
     TriggerSettings,
 )
@@ -164,6 +165,13 @@ class Settings(BaseSettings):
     day: DaySettings = Field(default_factory=DaySettings)
     month: MonthSettings = Field(default_factory=MonthSettings)
     parallel: ParallelSettings = Field(default_factory=ParallelSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65_535,
+        description="a port of its own for /metrics, of workers as well; unset: servers have it on PORT",
+    )
     driver: DriverChoice = Field(
         default=DriverChoice.AUTO,
         description="built-in, escalate (built-in first, the model when it is stuck), model, pipeline; auto: "

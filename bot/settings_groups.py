@@ -39,6 +39,11 @@ class DaySettings(_Group):
     """Caps of all runs of one installation of the App in a day (UTC)."""
 
     runs: int = Field(default=0, ge=0, description="runs of one installation in a day (UTC); 0: no such cap")
+    issue_runs: int = Field(
+        default=30,
+        ge=0,
+        description="runs for one issue or pull request in a day; 0: no such cap",
+    )
     tokens: int = Field(default=0, ge=0, description="tokens of a model, likewise; 0: no such cap")
     money: float = Field(
         default=0.0,
@@ -67,6 +72,14 @@ class ParallelSettings(_Group):
     in_all: int = Field(default=0, ge=0, description="jobs at once, in all; 0: as many as there are workers")
     installation: int = Field(default=0, ge=0, description="jobs at once of one installation; 0: no such cap")
     repository: int = Field(default=0, ge=0, description="jobs at once of one repository; 0: no such cap")
+
+
+class RetentionSettings(_Group):
+    """How long what is over is kept, days; 0: for ever. What still runs, waits or asks is always kept."""
+
+    runs: float = Field(default=90.0, ge=0, description="days that directories and journals of runs are kept")
+    failed: float = Field(default=365.0, ge=0, description="days, for those of jobs that failed")
+    jobs: float = Field(default=365.0, ge=0, description="days that jobs are kept in the database")
 
 
 class TriggerSettings(_Group):

@@ -24,6 +24,7 @@ from bot.render import answers
 from bot.render.check import check_run
 from bot.repo_config import RepoConfig, read_repo_config
 from bot.run import EngineJournal, Run
+from bot.work.budget import accounted, within_budget
 
 MAY_ASK: Final = frozenset({"admin", "maintain", "write"})
 """Who may have a repository worked on: whoever could push the patch (threat 5)."""
@@ -51,7 +52,7 @@ def not_allowed(run: Run) -> JobResult | None:
 
 def configured(run: Run) -> RepoConfig | JobResult:
     """What the repository's default branch says of the bot, or how the job ends for it. ``run`` is based on
-    the default branch."""
+    the default branch, and who asked may: the run is counted."""
     try:
         config = read_repo_config(run.repo_config())
     except ConfigError as error:
@@ -63,7 +64,7 @@ def configured(run: Run) -> RepoConfig | JobResult:
     if not config.enabled:
         run.comment(answers.disabled(run.facts))
         return run.ended(Ending.REFUSED, "the repository has switched the bot off")
-    return config
+    return within_budget(run, config)
 
 
 # --- Endings ------------------------------------------------------------------------------------------------
@@ -122,8 +123,8 @@ def without_branch(run: Run) -> JobResult:
 # --- Parts --------------------------------------------------------------------------------------------------
 
 
-def check_out(run: Run) -> tuple[Checkout, Path]:
-    """The base commit's objects and its files. What is there is whole: a kill in between leaves nothing."""
+def check_out(run: Run) -> Path:
+    """The base commit's files. What is there is whole: a kill in between leaves nothing."""
     sha = run.facts.base_sha
     home = run.home / "base" / sha
     home.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ def check_out(run: Run) -> tuple[Checkout, Path]:
             partial.mkdir()
             export = run.ports.git.export(checkout, partial)
             log.info("checked out", job=run.job_id, sha=sha, files=export.files, remarks=export.remarks)
-    return checkout, tree
+    return tree
 
 
 @contextmanager
@@ -163,11 +164,14 @@ def repair(
     first = not path.exists()
     with run.ports.open_journal(path, run=run.job_id, task=encode_fields(task)) as file:
         journal = EngineJournal(file, run.halted, live=first)
-        with (live or run.live_progress)(lambda: journal.live) as progress:
+        with (
+            accounted(run, journal, path.name) as counted,
+            (live or run.live_progress)(lambda: journal.live) as progress,
+        ):
             return run.ports.repair(
                 task,
                 tree,
-                journal,
+                counted,
                 config=config,
                 progress=progress,
                 cancelled=lambda: run.halted() is not None,
