@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from agent.journal import FileJournal
 from agent.protocols import Journal, JsonObject, Progress
 from agent.types import Outcome, Question, Task
+from bot.budgets import Cap, NoPurse, Purse
 from bot.checkout import Change, Checkout, Person
 from bot.forge import Forges, GitAccess
 from bot.repo_config import RepoConfig
@@ -57,7 +58,8 @@ class OpenJournal(Protocol):
 class Ports:
     """``run_url`` gives the address of a run's page (empty: there is none). ``answer_refused`` says whether
     somebody who may not ask is told so; by default nothing happens. ``wait`` sleeps so many seconds. ``asks``
-    is told the id of a job that is about to post a question."""
+    is told the id of a job that is about to post a question. ``purse`` keeps what runs have spent, ``caps``
+    are the operator's, and ``observe`` is told of each new effect of the engine (kind, answer)."""
 
     forges: Forges
     git: Git
@@ -71,6 +73,9 @@ class Ports:
     open_journal: OpenJournal = FileJournal
     answer_refused: bool = False
     asks: Callable[[str], None] = lambda _job: None
+    purse: Purse = field(default_factory=NoPurse)
+    caps: tuple[Cap, ...] = ()
+    observe: Callable[[str, JsonObject], None] = lambda _kind, _answer: None
     max_starts: int = 20
 
     def run_directory(self, job_id: str) -> Path:
