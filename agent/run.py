@@ -17,6 +17,7 @@ from agent.context.packages import with_packages
 from agent.effects import Clock, JournaledRunner, SandboxPool, tick
 from agent.errors import Cancelled, JournalDiverged
 from agent.executor import Bench, SandboxExecutor
+from agent.explain import UntilOutlined, explained, only_explains
 from agent.failing import reproduction, rerun
 from agent.gates import SizeCap
 from agent.journal import FileJournal
@@ -32,6 +33,7 @@ from agent.protocols import (
     Context,
     Journal,
     Progress,
+    SearchStrategy,
 )
 from agent.report import (
     cancelled_early,
@@ -268,6 +270,8 @@ class _Run:
             parts, budget = pipeline(parts, budget)
         search = solve(context, root, parts, budget, around)
         outcome = conclude(search, baseline)
+        if isinstance(outcome, Unsolved) and only_explains(settings.method):
+            outcome = explained(outcome, search.tree)
         if isinstance(outcome, Solved | Unsolved) and reruns:
             outcome = replace(outcome, reruns=reruns)
         if isinstance(outcome, Solved) and chooser.settled:
@@ -313,12 +317,16 @@ class _Run:
             decision=driven.decision,
             feedback=driven.feedback,
             executor=executor,
-            strategy=STRATEGIES[self.settings.method.search],
+            strategy=self._strategy(),
             selector=chooser,
             eager_plans=self.settings.method.eager_plans,
             replan=self.settings.method.replan,
             abreast=self.settings.method.abreast,
         )
+
+    def _strategy(self) -> SearchStrategy:
+        strategy = STRATEGIES[self.settings.method.search]
+        return UntilOutlined(inner=strategy) if only_explains(self.settings.method) else strategy
 
     def _around(
         self,

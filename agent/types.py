@@ -547,6 +547,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What a run saw of the problem that was to explain it (agent.explain)."""
+
+    suspects: tuple[Location, ...]  # most suspicious first, one for each function
+    words: tuple[str, ...] = ()  # the networks' own, of failing tests and of where and how to solve it
+    tests: tuple[TestFile, ...] = ()  # that show it, or that came closest
+    report: SuiteReport | None = None  # their run on base
+    remark: str = ""  # why they do or do not reproduce it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unsolved:
     stop: StopReason
     summary: str
@@ -557,6 +568,7 @@ class Unsolved:
     baseline: Baseline | None
     spend: Spend
     best: Patch | None = None  # the best branch so far (D4): unproven, shown and scored, never published
+    explanation: Explanation | None = None  # of a run that only explains
     refused: Proof | None = None  # of a proposed change: what a gate refused, and why
     reruns: tuple[Rerun, ...] = ()  # of failing tests that were named
 
