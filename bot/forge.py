@@ -229,6 +229,11 @@ class Forge(Protocol):
 
     def branch(self, name: str) -> Branch | None: ...
 
+    def merge_base(self, base: str, head: str) -> str:
+        """Where a branch (or commit) ``head`` began to differ from ``base``. Raises ForgeRefused when they
+        have nothing in common."""
+        ...
+
     def move_branch(self, name: str, sha: str, expected: str | None) -> bool:
         """Put a branch on a commit, only from where it is ``expected`` (None: it does not exist) and only
         forward. True also when it is there already; False when somebody else moved it."""

@@ -281,6 +281,9 @@ class GitHubForge:
     def create_commit(self, new: NewCommit) -> str:
         return self._commits.create(replace(new, message=self._clean(new.message)))
 
+    def merge_base(self, base: str, head: str) -> str:
+        return self._commits.merge_base(check_branch(base), check_branch(head))
+
     def move_branch(self, name: str, sha: str, expected: str | None) -> bool:
         return self._commits.move(check_branch(name), sha, expected)
 

@@ -15,7 +15,7 @@ from bot.errors import CheckoutError, ForgeRefused
 from bot.forge import NewCommit
 from bot.github_line import Line
 from bot.github_requests import RepositoryRequests
-from bot.github_shapes import CommitShape, RefShape, ShaShape, TreeShape
+from bot.github_shapes import CommitShape, ComparisonShape, RefShape, ShaShape, TreeShape
 from bot.tree_export import Entry
 
 WORKFLOWS: Final = ".github/workflows/"
@@ -48,6 +48,16 @@ class GitRequests(RepositoryRequests):
             f"list tree {sha}",
             lambda gh: gh.rest.git.get_tree(self.owner, self.name, quote(sha, safe="")),
             TreeShape.model_validate,
+        )
+
+    def compare(self, base: str, head: str) -> ComparisonShape:
+        """Without the files, which are on the first page only."""
+        span = f"{quote(base, safe='/')}...{quote(head, safe='/')}"
+        return self._ask(
+            "GET",
+            f"compare {base} with {head}",
+            lambda gh: gh.rest.repos.compare_commits(self.owner, self.name, span, page=2, per_page=1),
+            ComparisonShape.model_validate,
         )
 
     def create_blob(self, content: bytes) -> ShaShape:
@@ -109,6 +119,9 @@ class Commits:
             if error.status in (404, 409):  # 409: an empty repository
                 return None
             raise
+
+    def merge_base(self, base: str, head: str) -> str:
+        return self._at.compare(base, head).merge_base_commit.sha
 
     def create(self, new: NewCommit) -> str:
         if workflows := sorted(path for path in new.files if path.startswith(WORKFLOWS)):

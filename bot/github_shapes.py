@@ -231,6 +231,11 @@ class ShaShape(_Shape):
 
 class CommitShape(_Shape):
     tree: ShaShape
+    parents: tuple[ShaShape, ...] = ()
+
+
+class ComparisonShape(_Shape):
+    merge_base_commit: ShaShape
 
 
 class RowShape(_Shape):
