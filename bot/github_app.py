@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from bot.errors import ForgeRefused
 from bot.github import AppKeys, Habits, Link, anonymous_connection, app_connection
@@ -74,7 +74,7 @@ class Attempt(_Shape):
 
     id: int
     guid: str = Field(max_length=64)
-    delivered_at: str
+    delivered_at: AwareDatetime
     status_code: int = 0
     status: str = ""
     event: str = ""
