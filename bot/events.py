@@ -38,9 +38,10 @@ class EventReader:
 
     def feed(self, chunk: bytes) -> Iterator[ServerEvent]:
         """The events that are complete with this chunk. Raises TooLong."""
-        if self._half and chunk.startswith(b"\n"):
-            chunk = chunk[1:]
-        self._half = chunk.endswith(b"\r") if chunk else self._half
+        if self._half and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._half = False
+        self._half = self._half or chunk.endswith(b"\r")
         first, *more = _LINE_END.split(chunk)
         self._parts.append(first)
         self._size += len(first)
