@@ -32,7 +32,8 @@ log = structlog.get_logger("bot.app")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebPorts:
     """What the application needs. ``page`` draws a run, ``journal`` gives its journal as bounded, redacted
-    text (None: there is none), ``ready`` says in one line what is missing (empty: nothing)."""
+    text (None: there is none), ``ready`` says in one line what is missing (empty: nothing). ``arrived`` is told
+    the GUID of each delivery with the right signature that got its answer."""
 
     jobs: Jobs
     secret: bytes = field(repr=False)
@@ -40,6 +41,7 @@ class WebPorts:
     page: Callable[[JobView], str]
     journal: Callable[[str], str | None]
     ready: Callable[[], str] = lambda: ""
+    arrived: Callable[[str], None] = lambda _: None
     body_cap: int = BODY_CAP
 
 
@@ -130,6 +132,12 @@ def _accept(ports: WebPorts, headers: dict[str, str], signature: str | None, bod
     delivery = parse(headers.get("x-github-event"), headers.get("x-github-delivery"), body)
     if isinstance(delivery, Malformed):
         return _answer(400, delivery.reason)
+    answer = _carry_out(delivery, ports)
+    ports.arrived(delivery.guid)
+    return answer
+
+
+def _carry_out(delivery: Delivery, ports: WebPorts) -> Response:
     match decide(delivery, ports.policy):
         case Ignored(reason=reason):
             return _ignored(delivery, reason)

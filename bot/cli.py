@@ -27,6 +27,7 @@ from bot.bench import cli as bench_cli
 from bot.bench.wiring import wire
 from bot.errors import BotError, CheckoutError, ConfigError, ForgeError
 from bot.export_cli import export_runs
+from bot.relay_cli import relay
 from bot.settings import SandboxChoice, read_settings
 from bot.setup_cli import set_up_first, setup
 from bot.show_cli import show
@@ -210,6 +211,13 @@ def _show(*arguments: Any, **options: Any) -> None:
 def _export(*arguments: Any, **options: Any) -> None:
     with _rim():
         export_runs(*arguments, **options)
+
+
+@app.command("relay")
+@wraps(relay)
+def _relay(*arguments: Any, **options: Any) -> None:
+    with _rim():
+        relay(*arguments, **options)
 
 
 @app.command("setup")

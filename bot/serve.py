@@ -19,8 +19,10 @@ from agent.protocols import Journal, Progress
 from agent.run import Services
 from agent.types import Outcome, Question, Task
 from bot import engine, log
+from bot.alongside import alongside
 from bot.app import WebPorts, create_app
 from bot.checkout import Checkouts, Person
+from bot.delivery_ledger import DeliveryLedger
 from bot.errors import ConfigError, ForgeError
 from bot.github import AppKeys, GitHubForges, Habits, Link
 from bot.jobs import DbosJobs, JobsConfig
@@ -49,6 +51,8 @@ class Service:
     jobs: DbosJobs
     forges: GitHubForges
     web: WebPorts
+    ledger: DeliveryLedger
+    redact: Redactor
 
 
 def run_service(settings: Settings, sandboxes: Sandboxes) -> None:
@@ -72,6 +76,7 @@ def run_service(settings: Settings, sandboxes: Sandboxes) -> None:
     finally:
         service.jobs.shutdown(WINDING_DOWN)
         service.forges.shut()
+        service.ledger.close()
     if service.jobs.running():
         # Their threads would hold the process up for as long as they like; the next start resumes them.
         logger.warning("jobs did not stop in time", jobs=service.jobs.running())
@@ -92,8 +97,10 @@ def serve_web(service: Service) -> None:
     try:
         door = config.bind_socket()
         door.listen(config.backlog)  # from here on nobody is turned away
-        logger.info("listening", host=settings.host, port=door.getsockname()[1])
-        uvicorn.Server(config).run(sockets=[door])
+        port = door.getsockname()[1]
+        logger.info("listening", host=settings.host, port=port)
+        with alongside(settings, service.ledger, port, service.redact):
+            uvicorn.Server(config).run(sockets=[door])
     except SystemExit as error:  # it has logged why, and its code means something else here
         raise ConfigError(
             f"{settings.host}:{settings.port} cannot be listened on: "
@@ -122,15 +129,19 @@ def assemble(settings: Settings, services: Services, redact: Redactor) -> Servic
         JobsConfig(data=settings.data_dir, database=settings.database, concurrency=settings.workers),
         worker(replace(ports, asks=asks)),
     )
+    ledger = DeliveryLedger(settings.database)
     web = WebPorts(
         jobs=jobs,
+        arrived=ledger.arrived,
         secret=settings.github_app().webhook_secret.get_secret_value().encode(),
         policy=policy(settings, forges),
         page=lambda view: redact(run_page(view)),
         journal=lambda run: shown_journal(settings.data_dir / "runs" / run / JOURNAL, redact),
         body_cap=settings.max_body_bytes,
     )
-    return Service(settings=settings, jobs=jobs, forges=forges, web=web)
+    return Service(
+        settings=settings, jobs=jobs, forges=forges, web=web, ledger=ledger, redact=redact
+    )
 
 
 def connect(settings: Settings, redact: Redactor, habits: Habits | None = None) -> GitHubForges:
