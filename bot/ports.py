@@ -12,7 +12,7 @@ from agent.journal import FileJournal
 from agent.protocols import Journal, JsonObject, Progress
 from agent.types import Outcome, Question, Task
 from bot.budgets import Cap, NoPurse, Purse
-from bot.checkout import Change, Checkout, Person
+from bot.checkout import Checkout
 from bot.forge import Forges, GitAccess
 from bot.repo_config import RepoConfig
 from bot.tree_export import Export
@@ -41,14 +41,6 @@ class Git(Protocol):
 
     def export(self, checkout: Checkout, directory: Path) -> Export: ...
 
-    def commit(self, checkout: Checkout, change: Change) -> str: ...
-
-    def push(
-        self, checkout: Checkout, access: GitAccess, sha: str, branch: str, expected: str | None
-    ) -> None: ...
-
-    def remote_branch(self, checkout: Checkout, access: GitAccess, branch: str) -> str | None: ...
-
 
 class OpenJournal(Protocol):
     def __call__(self, path: Path, *, run: str, task: JsonObject) -> AbstractContextManager[Journal]: ...
@@ -67,7 +59,6 @@ class Ports:
     data: Path
     clock: Callable[[], float]
     wait: Callable[[float], None]
-    identity: Callable[[], Person]
     redact: Callable[[str], str]
     run_url: Callable[[str], str] = lambda _run: ""
     open_journal: OpenJournal = FileJournal

@@ -21,7 +21,7 @@ from agent.types import Outcome, Question, Task
 from bot import engine, log
 from bot.alongside import alongside
 from bot.app import WebPorts, create_app
-from bot.checkout import Checkouts, Person
+from bot.checkout import Checkouts
 from bot.delivery_ledger import DeliveryLedger
 from bot.errors import ConfigError, ForgeError
 from bot.github import AppKeys, GitHubForges, Habits, Link
@@ -139,9 +139,7 @@ def assemble(settings: Settings, services: Services, redact: Redactor) -> Servic
         journal=lambda run: shown_journal(settings.data_dir / "runs" / run / JOURNAL, redact),
         body_cap=settings.max_body_bytes,
     )
-    return Service(
-        settings=settings, jobs=jobs, forges=forges, web=web, ledger=ledger, redact=redact
-    )
+    return Service(settings=settings, jobs=jobs, forges=forges, web=web, ledger=ledger, redact=redact)
 
 
 def connect(settings: Settings, redact: Redactor, habits: Habits | None = None) -> GitHubForges:
@@ -164,7 +162,6 @@ def job_ports(settings: Settings, services: Services, forges: GitHubForges, reda
         data=settings.data_dir,
         clock=time.time,
         wait=time.sleep,
-        identity=lambda: identity(forges.bot_login()),
         redact=redact,
         run_url=lambda run: f"{settings.public_url}/runs/{run}" if settings.public_url else "",
     )
@@ -232,10 +229,6 @@ def policy(settings: Settings, forges: GitHubForges) -> TriggerPolicy:
         assignment=asks.assignment,
         review=asks.review,
     )
-
-
-def identity(login: str) -> Person:
-    return Person(name=login, email=f"{login}@users.noreply.github.com")
 
 
 def shown_journal(path: Path, redact: Callable[[str], str]) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from agent.errors import Cancelled
+from agent.protocols import JsonObject
 from agent.types import Asking, Solved, StopReason, Unrunnable, Unsolved
-from bot.checkout import Change, Checkout
 from bot.forge import Conclusion, NewPullRequest
 from bot.names import Names, names_of
 from bot.queue import Ending, JobResult
@@ -32,6 +32,7 @@ from bot.work.parts import (
     repair,
     without_branch,
 )
+from bot.work.publish import LeftAlone, own_tip, publish
 
 
 def fix_issue(run: Run) -> JobResult:
@@ -64,13 +65,13 @@ def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
     run.comment(answers.started(run.facts))
     run.check(check_run(run.facts, run.names, "Working", answers.started(run.facts)))
     run.obey()
-    checkout, tree = check_out(run)
+    tree = check_out(run)
     run.obey()
     outcome = repair(run, config, tree, issue_task(run, config))
     run.obey()
     match outcome:
         case Solved():
-            return _publish(run, config, checkout, outcome)
+            return _publish(run, config, outcome)
         case Unsolved(stop=StopReason.CANCELLED):
             raise Cancelled
         case Unsolved():
@@ -85,23 +86,27 @@ def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
             assert_never(never)
 
 
-def _publish(run: Run, config: RepoConfig, checkout: Checkout, outcome: Solved) -> JobResult:
+def _publish(run: Run, config: RepoConfig, outcome: Solved) -> JobResult:
     files = {**outcome.patch.overlay, **{test.path: test.content.encode() for test in outcome.tests}}
     if touched := config_protects(config, files):
         return hold_back(run, PROTECTED.format(paths=", ".join(code(path) for path in touched[:10])))
-    author = run.identity()
-    change = Change(
-        files=files,
-        message=run.text(commit_message(run.facts, outcome)),
-        author=author,
-        committer=author,
-        date=run.started_at(),
-    )
-    sha = run.ports.git.commit(checkout, change)
-    if reason := run.ask(
-        "git.push", {"branch": run.names.branch, "sha": sha}, lambda: run.push(checkout, sha)
-    ):
+    again: JsonObject = {"branch": run.names.branch, "before": "publishing"}
+    if reason := run.ask("github.earlier_pull_request", again, run.closed_earlier):
         return hold_back(run, reason)
+    tip = own_tip(run, run.names.branch)
+    if isinstance(tip, LeftAlone):
+        return hold_back(run, tip.reason)
+    done = publish(
+        run,
+        run.names.branch,
+        parent=run.facts.base_sha,
+        files=files,
+        message=commit_message(run.facts, outcome),
+        expected=tip,
+    )
+    if isinstance(done, LeftAlone):
+        return hold_back(run, done.reason)
+    sha = done.sha
     picture = search_tree(run.home / JOURNAL, run.ports.redact)
     new = NewPullRequest(
         head=run.names.branch,

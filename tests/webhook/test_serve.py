@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.queue import Ending, JobResult, JobState, JobView, TaskRequest
 from bot.render.page import run_page
 from bot.repo_config import RepoConfig
-from bot.serve import JOURNAL_SHOWN, identity, redactor, shown_journal
+from bot.serve import JOURNAL_SHOWN, redactor, shown_journal
 from bot.settings import Settings
 from bot.work.parts import config_protects
 from sandbox.redact import Redactor
@@ -62,11 +62,6 @@ def test_a_long_journal_is_shown_from_a_whole_line_on(tmp_path: Path) -> None:
     assert shown.splitlines()[0].endswith("bytes left out …")
     assert shown.splitlines()[1].startswith("line ")
     assert shown.endswith("line 299999\n")
-
-
-def test_the_app_commits_under_its_own_name() -> None:
-    person = identity("codeagent[bot]")
-    assert (person.name, person.email) == ("codeagent[bot]", "codeagent[bot]@users.noreply.github.com")
 
 
 def test_protected_files() -> None:

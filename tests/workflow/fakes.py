@@ -1,5 +1,11 @@
 # ruff: noqa: ARG002 (the fakes have the signatures of what they stand for)
-"""A forge, a git and an engine in one file on disk, so that they outlive a worker that is killed."""
+"""A forge, a git and an engine in one file on disk, so that they outlive a worker that is killed.
+
+What is on the forge is set up by writing the state (``World.change``), for the newer parts with the values of
+``bot.forge`` as dictionaries: "seen_checks" (SeenCheck), "jobs" (WorkflowJob by run), "logs" (text by job),
+"reviews" (ReviewComment by pull request, with "review" for its review), "pulls". What the bot did is in
+"branches", "commits", "pulls", "comments", "checks", "answers" and "resolved".
+"""
 
 from __future__ import annotations
 
@@ -31,17 +37,20 @@ from agent.types import (
     Unrunnable,
     Unsolved,
 )
-from bot.checkout import Change, Checkout, Person
-from bot.errors import CheckoutError
+from bot.checkout import Checkout
 from bot.forge import (
     Branch,
     CheckRun,
     Forge,
     GitAccess,
     Issue,
+    NewCommit,
     NewPullRequest,
     PullRequest,
     RepositoryRef,
+    ReviewComment,
+    SeenCheck,
+    WorkflowJob,
 )
 from bot.ports import Ports
 from bot.queue import TaskRequest
@@ -74,6 +83,13 @@ EMPTY: dict[str, Any] = {
     "checks": [],
     "pulls": [],
     "branches": {},
+    "commits": {},
+    "seen_checks": [],
+    "jobs": {},
+    "logs": {},
+    "reviews": {},
+    "answers": [],
+    "resolved": [],
     "calls": [],
     "errors": {},
 }
@@ -148,6 +164,8 @@ class FakeForge:
                 "title": check.title,
                 "summary": check.summary,
                 "conclusion": check.conclusion,
+                "buttons": [button.identifier for button in check.buttons],
+                "annotations": [f"{each.path}:{each.start_line}" for each in check.annotations],
             }
             mine = [run for run in state["checks"] if run["external_id"] == check.external_id]
             if mine:
@@ -178,9 +196,92 @@ class FakeForge:
                 "merged": False,
                 "labels": new.labels,
                 "draft": new.draft,
+                "reviewers": new.reviewers,
             }
             state["pulls"].append(pull)
             return _pull(pull)
+
+    def pull_request(self, number: int) -> PullRequest | None:
+        with self._call("pull_request") as state:
+            found = [pull for pull in state["pulls"] if pull["number"] == number]
+            return _pull(found[0]) if found else None
+
+    def create_commit(self, new: NewCommit) -> str:
+        """Another id each time, as the forge dates them itself."""
+        with self._call("commit") as state:
+            parents = [new.parent, *new.also]
+            files = {
+                path: None if data is None else data.decode("latin-1") for path, data in new.files.items()
+            }
+            whole = json.dumps([parents, files, new.message, len(state["commits"])], sort_keys=True)
+            sha = hashlib.sha1(whole.encode()).hexdigest()
+            state["commits"][sha] = {"parents": parents, "files": files, "message": new.message}
+            return sha
+
+    def branch(self, name: str) -> Branch | None:
+        with self._call("branch") as state:
+            sha = state["branches"].get(name)
+            return None if sha is None else Branch(name=name, sha=sha)
+
+    def merge_base(self, base: str, head: str) -> str:
+        with self._call("merge_base"):
+            return BASE
+
+    def move_branch(self, name: str, sha: str, expected: str | None) -> bool:
+        with self._call("move") as state:
+            now = state["branches"].get(name)
+            if now not in (sha, expected):
+                return False
+            assert now in (None, sha, *state["commits"][sha]["parents"]), "not forward"
+            state["branches"][name] = sha
+            return True
+
+    def failed_checks(self, sha: str) -> tuple[SeenCheck, ...]:
+        with self._call("failed_checks") as state:
+            seen = (SeenCheck(**each) for each in state["seen_checks"])
+            return tuple(each for each in seen if each.head_sha == sha and each.conclusion == "failure")
+
+    def seen_check(self, check_run: int) -> SeenCheck | None:
+        with self._call("seen_check") as state:
+            found = [SeenCheck(**each) for each in state["seen_checks"] if each["id"] == check_run]
+            return found[0] if found else None
+
+    def failed_jobs(self, workflow_run: int) -> tuple[WorkflowJob, ...]:
+        with self._call("failed_jobs") as state:
+            rows = state["jobs"].get(str(workflow_run), ())
+            return tuple(WorkflowJob(**{**row, "steps": tuple(row.get("steps", ()))}) for row in rows)
+
+    def job_log(self, job: int, limit: int) -> bytes | None:
+        with self._call("job_log") as state:
+            text = state["logs"].get(str(job))
+            return None if text is None else str(text).encode()[-limit:]
+
+    def review_thread(self, pull: int, comment: int) -> tuple[ReviewComment, ...]:
+        with self._call("review_thread") as state:
+            every = [_review_comment(row) for row in state["reviews"].get(str(pull), ())]
+            first = next((each.reply_to or each.id for each in every if each.id == comment), 0)
+            return tuple(each for each in every if first and (each.reply_to or each.id) == first)
+
+    def review_notes(self, pull: int, review: int) -> tuple[ReviewComment, ...]:
+        with self._call("review_notes") as state:
+            rows = state["reviews"].get(str(pull), ())
+            return tuple(_review_comment(row) for row in rows if row.get("review") == review)
+
+    def answer_thread(self, pull: int, thread: int, marker: str, body: str) -> str:
+        with self._call("answer") as state:
+            key = {"pull": pull, "thread": thread, "marker": marker}
+            mine = [each for each in state["answers"] if key.items() <= each.items()]
+            if mine:
+                mine[0]["body"] = body
+            else:
+                state["answers"].append({**key, "body": body})
+        return f"http://forge/thread/{thread}"
+
+    def resolve_thread(self, pull: int, thread: int) -> bool:
+        with self._call("resolve") as state:
+            if thread not in state["resolved"]:
+                state["resolved"].append(thread)
+            return True
 
     def git_access(self) -> GitAccess:
         return GitAccess(url="https://forge/owner/name.git", token="ghs_" + "c" * 40)
@@ -195,7 +296,17 @@ def _pull(pull: dict[str, Any]) -> PullRequest:
         open=pull["open"],
         merged=pull["merged"],
         body=pull["body"],
+        head_sha=pull.get("head_sha", ""),
+        head_repository=pull.get("head_repository", "owner/name"),
+        author=pull.get("author", "codeagent[bot]"),
+        title=pull.get("title", ""),
+        draft=pull.get("draft", False),
+        labels=tuple(pull.get("labels", ())),
     )
+
+
+def _review_comment(row: dict[str, Any]) -> ReviewComment:
+    return ReviewComment(**{name: value for name, value in row.items() if name != "review"})
 
 
 @dataclass
@@ -229,23 +340,6 @@ class FakeGit:
         assert checkout.git_dir.is_dir()
         (directory / "code.py").write_text("x = 1\n")
         return Export(files=1, total_bytes=6)
-
-    def commit(self, checkout: Checkout, change: Change) -> str:
-        whole = f"{checkout.commit}{sorted(change.files.items())}{change.message}{change.date}"
-        return hashlib.sha1(whole.encode()).hexdigest()
-
-    def push(
-        self, checkout: Checkout, access: GitAccess, sha: str, branch: str, expected: str | None
-    ) -> None:
-        with self.world.change() as state:
-            state["calls"].append("push")
-            if state["branches"].get(branch) not in (expected, sha):
-                raise CheckoutError("somebody else pushed")
-            state["branches"][branch] = sha
-
-    def remote_branch(self, checkout: Checkout, access: GitAccess, branch: str) -> str | None:
-        found = self.world.read()["branches"].get(branch)
-        return None if found is None else str(found)
 
 
 def _report(verdict: Verdict, output: str) -> SuiteReport:
@@ -368,7 +462,6 @@ def ports(data: Path, world: World, **changes: Any) -> Ports:
         "data": data,
         "clock": lambda: 1_760_000_000.0,
         "wait": lambda _seconds: None,
-        "identity": lambda: Person(name="codeagent[bot]", email="codeagent@example.com"),
         "redact": redact,
         "run_url": lambda run: f"https://bot.example/runs/{run}",
         **changes,

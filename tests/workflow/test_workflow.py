@@ -86,7 +86,7 @@ def test_a_new_generation_updates_the_same_pull_request(data: Path, world: World
     assert result.ending is Ending.SOLVED
     state = world.read()
     assert len(state["pulls"]) == len(state["comments"]) == len(state["checks"]) == 1
-    assert state["calls"].count("push") == 2
+    assert state["calls"].count("move") == 2
     assert state["branches"][NAMES.branch] in state["pulls"][0]["body"]
 
 
@@ -185,7 +185,7 @@ def test_a_closed_pull_request_is_a_no(data: Path, world: World) -> None:
     assert run(ports(data, world), job="f" * 32).ending is Ending.HELD_BACK
     state = world.read()
     assert len(state["pulls"]) == 1
-    assert state["calls"].count("push") == 1
+    assert state["calls"].count("move") == 1
     assert "take for a no" in state["comments"][0]["body"]
     assert state["checks"][0]["conclusion"] == "action_required"
 
@@ -217,7 +217,7 @@ def test_a_push_that_never_became_a_pull_request_is_known_as_ours(data: Path, wo
     with world.change() as state:
         state["head"] = "d" * 40
     assert run(ports(data, world), job="f" * 32).ending is Ending.SOLVED
-    assert world.calls("push") == 2
+    assert world.calls("move") == 2
 
 
 def test_cancelled_while_it_works(data: Path, world: World) -> None:
