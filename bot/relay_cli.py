@@ -20,7 +20,7 @@ def relay(
     ] = "",
     env_file: Annotated[Path | None, typer.Option(help="Read settings from this file as well.")] = None,
 ) -> None:
-    """Bring GitHub's deliveries from a relay to this machine; `serve` does so by itself with RELAY_URL set."""
+    """Bring GitHub's deliveries from a relay to this machine; `serve` does it too when RELAY_URL is set."""
     from bot import log
     from bot.alongside import webhook_of
     from bot.relay import Relay
