@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -16,15 +15,15 @@ import structlog
 from agent.codec import encode_fields
 from agent.types import Asking, Outcome, Task, Unrunnable
 from bot.checkout import Checkout
-from bot.errors import ConfigError
 from bot.forge import Conclusion
 from bot.progress import LiveProgress
 from bot.queue import Ending, JobResult
 from bot.render import answers
 from bot.render.check import check_run
-from bot.repo_config import RepoConfig, read_repo_config
+from bot.repo_config import RepoConfig
 from bot.run import EngineJournal, Run
 from bot.work.budget import accounted, within_budget
+from bot.work.configured import declared, silent
 
 MAY_ASK: Final = frozenset({"admin", "maintain", "write"})
 """Who may have a repository worked on: whoever could push the patch (threat 5)."""
@@ -53,17 +52,9 @@ def not_allowed(run: Run) -> JobResult | None:
 def configured(run: Run) -> RepoConfig | JobResult:
     """What the repository's default branch says of the bot, or how the job ends for it. ``run`` is based on
     the default branch, and who asked may: the run is counted."""
-    try:
-        config = read_repo_config(run.repo_config())
-    except ConfigError as error:
-        run.comment(answers.bad_config(run.facts, str(error)))
-        return run.ended(Ending.UNRUNNABLE, "the repository's configuration cannot be read")
-    asked_by = run.request.label.casefold()  # empty: by a command or otherwise
-    if asked_by and config.label is not None and config.label.casefold() != asked_by:
-        return run.ended(Ending.REFUSED, "the repository has chosen another label")
-    if not config.enabled:
-        run.comment(answers.disabled(run.facts))
-        return run.ended(Ending.REFUSED, "the repository has switched the bot off")
+    config = declared(run)
+    if isinstance(config, JobResult):
+        return config
     return within_budget(run, config)
 
 
@@ -76,9 +67,9 @@ PROTECTED: Final = (
 
 
 def config_protects(config: RepoConfig, files: Iterable[str]) -> tuple[str, ...]:
-    """The files that the repository wants nobody but people to change. ``*`` matches any part of a path."""
-    patterns = config.protected
-    return tuple(sorted(path for path in files if any(fnmatchcase(path, pattern) for pattern in patterns)))
+    """The files that nobody but people may change: those that are protected, and all that lie outside of what
+    is allowed. ``*`` matches any part of a path."""
+    return tuple(sorted(path for path in files if not config.may_touch(path)))
 
 
 def conclude(
@@ -106,7 +97,7 @@ def hold_back(run: Run, reason: str) -> JobResult:
 
 
 def refuse(run: Run, login: str, role: str) -> JobResult:
-    if run.ports.answer_refused:
+    if run.ports.answer_refused and not silent(run):
         run.comment(answers.refused(run.facts, role))
     return run.ended(Ending.REFUSED, f"{login} has the role {role!r} and may not ask")
 
@@ -157,10 +148,11 @@ def repair(
     task: Task,
     *,
     live: Callable[[Callable[[], bool]], LiveProgress] | None = None,
+    name: str = JOURNAL,
 ) -> Outcome:
     """The engine has a journal of its own, which can be replayed without anything of GitHub's. ``live`` tells
-    people how it goes; by default as an issue is told."""
-    path = run.home / JOURNAL
+    people how it goes; by default as an issue is told. Another task in the same run has another ``name``."""
+    path = run.home / name
     first = not path.exists()
     with run.ports.open_journal(path, run=run.job_id, task=encode_fields(task)) as file:
         journal = EngineJournal(file, run.halted, live=first)
