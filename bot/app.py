@@ -32,8 +32,8 @@ log = structlog.get_logger("bot.app")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebPorts:
     """What the application needs. ``page`` draws a run, ``journal`` gives its journal as bounded, redacted
-    text (None: there is none), ``ready`` says in one line what is missing (empty: nothing). ``arrived`` is told
-    the GUID of each delivery with the right signature that got its answer."""
+    text (None: there is none), ``ready`` says in one line what is missing (empty: nothing). ``arrived`` is
+    told the GUID of each delivery with the right signature that got its answer."""
 
     jobs: Jobs
     secret: bytes = field(repr=False)
