@@ -13,8 +13,8 @@ from agent.protocols import Journal, JsonObject, Progress
 from agent.types import Outcome, Question, Task
 from bot.budgets import Cap, NoPurse, Purse
 from bot.checkout import Checkout
-from bot.forge import Forges, GitAccess
-from bot.repo_config import RepoConfig
+from bot.forge import Forges, GitAccess, RepositoryRef
+from bot.repo_config import RepoConfig, Terms
 from bot.tree_export import Export
 
 
@@ -51,7 +51,8 @@ class Ports:
     """``run_url`` gives the address of a run's page (empty: there is none). ``answer_refused`` says whether
     somebody who may not ask is told so; by default nothing happens. ``wait`` sleeps so many seconds. ``asks``
     is told the id of a job that is about to post a question. ``purse`` keeps what runs have spent, ``caps``
-    are the operator's, and ``observe`` is told of each new effect of the engine (kind, answer)."""
+    are the operator's, and ``observe`` is told of each new effect of the engine (kind, answer). ``terms`` are
+    what the operator allows; ``organisation`` reads the defaults of its owner, if any."""
 
     forges: Forges
     git: Git
@@ -67,6 +68,8 @@ class Ports:
     purse: Purse = field(default_factory=NoPurse)
     caps: tuple[Cap, ...] = ()
     observe: Callable[[str, JsonObject], None] = lambda _kind, _answer: None
+    terms: Terms = field(default_factory=Terms)
+    organisation: Callable[[RepositoryRef], bytes | None] = lambda _repository: None
     max_starts: int = 20
 
     def run_directory(self, job_id: str) -> Path:

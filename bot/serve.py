@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,16 +20,25 @@ from agent import run as engine_run
 from agent.protocols import Journal, Progress
 from agent.run import Services
 from agent.types import Outcome, Question, Task
-from bot import engine, log
+from bot import engine, housekeeping, log, own_port
 from bot.alongside import alongside
 from bot.app import WebPorts, create_app
 from bot.checkout import Checkouts
+from bot.config.keys import Refused
+from bot.config.operator import terms_of
 from bot.delivery_ledger import DeliveryLedger
 from bot.errors import ConfigError, ForgeError
 from bot.github import AppKeys, GitHubForges, Habits, Link
-from bot.jobs import DbosJobs, JobsConfig
+from bot.jobs import DbosJobs
+from bot.metrics import Metrics
 from bot.ports import Ports
-from bot.queue import Halted, JobResult, QueueUnavailable, RunJob, TaskRequest
+from bot.queue import (
+    Halted,
+    JobResult,
+    QueueUnavailable,
+    RunJob,
+    TaskRequest,
+)
 from bot.render.page import run_page
 from bot.repo_config import RepoConfig, tighten_budget, tighten_limits
 from bot.sealed_git import SealedGit
@@ -63,16 +74,20 @@ def run_service(settings: Settings, sandboxes: Sandboxes) -> None:
     redact = redactor(settings)
     as_json = settings.log_format is LogFormat.JSON
     log.configure(redact, level=settings.log_level.value, json=as_json)
-    engine.tidy(settings, time.time())
-    service = assemble(settings, engine.services(settings, sandboxes, redact), redact)
+    services = None if sandboxes is None else engine.services(settings, sandboxes, redact)
+    service = assemble(settings, services, redact)
     try:
         service.jobs.launch()
     except QueueUnavailable as error:
         raise ConfigError(f"{error}; check CODEAGENT_DATABASE_URL and CODEAGENT_DATA_DIR.") from error
     try:
         # uvicorn passes the signal on that ended it; it has done its work by then.
-        with contextlib.suppress(KeyboardInterrupt):
-            serve_web(service)
+        with contextlib.suppress(KeyboardInterrupt), beside(service):
+            if receive:
+                serve_web(service)
+            else:
+                logger.info("working", jobs_at_once=settings.workers)
+                threading.Event().wait()
     finally:
         service.jobs.shutdown(WINDING_DOWN)
         service.forges.shut()
@@ -81,6 +96,25 @@ def run_service(settings: Settings, sandboxes: Sandboxes) -> None:
         # Their threads would hold the process up for as long as they like; the next start resumes them.
         logger.warning("jobs did not stop in time", jobs=service.jobs.running())
         os._exit(0)
+
+
+@contextmanager
+def beside(service: Service) -> Iterator[None]:
+    """What goes on beside receiving and working: tidying, and metrics on a port of their own."""
+    settings = service.settings
+
+    def tidy() -> None:
+        now = time.time()
+        engine.tidy(settings, now)
+        housekeeping.tidy(settings.data_dir, service.jobs, settings.retention, now)
+
+    with ExitStack() as stack:
+        stack.enter_context(housekeeping.daily(tidy))
+        if settings.metrics_port is not None:
+            shown = own_port.Shown(metrics=service.metrics.shown, ready=service.web.ready)
+            port = stack.enter_context(own_port.listening(settings.host, settings.metrics_port, shown))
+            logger.info("metrics", host=settings.host, port=port)
+        yield
 
 
 def serve_web(service: Service) -> None:
@@ -118,17 +152,24 @@ def redactor(settings: Settings) -> Redactor:
     return Redactor([key, *lines, app.webhook_secret.get_secret_value(), *password, *model])
 
 
-def assemble(settings: Settings, services: Services, redact: Redactor) -> Service:
+def assemble(settings: Settings, services: Services | None, redact: Redactor) -> Service:
+    """Without services nothing is worked on here."""
     forges = connect(settings, redact)
-    ports = job_ports(settings, services, forges, redact)
+    metrics = Metrics()
 
-    def asks(job_id: str) -> None:  # the queue is made after what it runs
-        jobs.asks(job_id)
+    def run(job_id: str, request: TaskRequest, halted: Halted, start: int, /) -> JobResult:
+        with metrics.job(request.kind, time.monotonic) as ended:
+            result = work(job_id, request, halted, start)
+            ended(result)
+            return result
 
-    jobs = DbosJobs(
-        JobsConfig(data=settings.data_dir, database=settings.database, concurrency=settings.workers),
-        worker(replace(ports, asks=asks)),
-    )
+    jobs = DbosJobs(jobs_config(settings, work=services is not None), run)
+    work = _nothing
+    if services is not None:
+        ports = job_ports(settings, services, forges, redact)
+        purse = {"purse": jobs.purse, "caps": caps(settings), "observe": metrics.observe}
+        work = worker(replace(ports, asks=jobs.asks, **purse))
+    metrics.watch_queue(jobs.pending, time.time)
     ledger = DeliveryLedger(settings.database)
     web = WebPorts(
         jobs=jobs,
@@ -164,13 +205,14 @@ def job_ports(settings: Settings, services: Services, forges: GitHubForges, reda
         wait=time.sleep,
         redact=redact,
         run_url=lambda run: f"{settings.public_url}/runs/{run}" if settings.public_url else "",
+        answer_refused=settings.refused is Refused.POLITE,
+        terms=terms_of(settings, sandbox=services.sandboxes.name),
     )
 
 
 def worker(ports: Ports) -> RunJob:
     def run(job_id: str, request: TaskRequest, halted: Halted, start: int, /) -> JobResult:
-        with structlog.contextvars.bound_contextvars(job=job_id, repository=request.repository):
-            return run_job(job_id, request, ports, halted, start)
+        return run_job(job_id, request, ports, halted, start)
 
     return run
 

@@ -7,7 +7,9 @@ A key that is left out leaves the matter to the organisation's file, then to the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
@@ -199,8 +201,17 @@ class RepoConfig(_Part):
         """Lists of globs; a path may be touched that is in each of them: the organisation's and its own."""
         return tuple(globs for globs in (*self._within, self.allowed) if globs)
 
+    def may_touch(self, path: str) -> bool:
+        """Whether a patch may change this file. ``*`` matches any part of a path."""
+        inside = all(_matches(path, globs) for globs in self.bounds)
+        return inside and not _matches(path, self.protected)
+
     def within(self, bounds: tuple[tuple[str, ...], ...]) -> RepoConfig:
         """The same, with further bounds."""
         copy = self.model_copy()
         copy._within = (*self._within, *bounds)
         return copy
+
+
+def _matches(path: str, globs: Iterable[str]) -> bool:
+    return any(fnmatchcase(path, glob) for glob in globs)

@@ -7,7 +7,7 @@ All plain values are taken as text and the keys' types decide what they mean: ``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import yaml
@@ -46,6 +46,7 @@ class Mistaken(ConfigError):
     """The file cannot be used; ``mistakes`` says why, one by one."""
 
     def __init__(self, name: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.name = name
         self.mistakes = mistakes
         shown = [f"  {mistake}" for mistake in mistakes[:SHOWN]]
         super().__init__("\n".join((f"{name} cannot be used; correct or remove:", *shown)))
@@ -71,6 +72,28 @@ def read_repo_config(content: bytes | None, name: str = PATH) -> RepoConfig:
         raise Mistaken(name, tuple(_mistake(row, lines) for row in details)) from None
     except _Unreadable as error:
         raise Mistaken(name, (error.mistake,)) from None
+
+
+def located(error: Mistaken, own: bytes | None, shared: bytes | None, shared_name: str) -> Mistaken:
+    """Mistakes that were found when both files were put together, with the file and line of each. ``own`` is
+    the repository's file, which has the last word; ``shared`` its organisation's."""
+    found = []
+    for mistake in error.mistakes:
+        line = mistake.line or line_of(own, mistake.key)
+        other = 0 if line else line_of(shared, mistake.key)
+        note = f" (line {other} of {shared_name})" if other else ""
+        found.append(replace(mistake, line=line, message=mistake.message + note))
+    return Mistaken(error.name, tuple(found))
+
+
+def line_of(content: bytes | None, key: str) -> int:
+    """The line of a dotted key; 0 when it is not there."""
+    lines: dict[Place, int] = {}
+    try:
+        _parsed(content or b"", lines)
+    except _Unreadable:
+        return 0
+    return lines.get(tuple(key.split(".")), 0)
 
 
 def _of_all(message: str, line: int = 0) -> Mistake:

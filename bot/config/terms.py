@@ -67,8 +67,8 @@ def tighten_budget(config: RepoConfig, budget: Budget) -> Budget:
         budget,
         max_seconds=_least(budget.max_seconds, wanted.seconds),
         max_iterations=_least(budget.max_iterations, wanted.iterations),
-        max_tokens=_capped(budget.max_tokens, wanted.tokens),
-        max_money=_capped(budget.max_money, wanted.money),
+        max_tokens=_capped(budget.max_tokens, wanted.tokens, least=1),
+        max_money=_capped(budget.max_money, wanted.money, least=1e-9),
     )
 
 
@@ -76,8 +76,12 @@ def _least(operators: Number, repositorys: Number | None) -> Number:
     return operators if repositorys is None else min(operators, repositorys)
 
 
-def _capped(operators: Number, repositorys: Number | None) -> Number:
-    return _least(operators, repositorys) if operators else repositorys or operators
+def _capped(operators: Number, repositorys: Number | None, *, least: Number) -> Number:
+    """``least`` stands for nothing left, since 0 is no cap."""
+    if repositorys is None:
+        return operators
+    wanted = max(repositorys, least)
+    return min(operators, wanted) if operators else wanted
 
 
 def _driver(terms: Terms, wanted: RepoConfig) -> Driver:

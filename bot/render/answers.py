@@ -140,6 +140,14 @@ def disabled(facts: RunFacts) -> str:
     )
 
 
+def switched_off(facts: RunFacts, key: str) -> str:
+    return sections(
+        f"This repository does not want to be asked in this way ({code(key, 60)} in `.github/codeagent.yml`, "
+        "or the defaults of its owner).",
+        run_line(facts),
+    )
+
+
 def bad_config(facts: RunFacts, message: str) -> str:
     return sections(
         "**I could not read this repository's configuration** and did nothing.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -62,13 +61,8 @@ def freedom(config: RepoConfig) -> dict[str, Any]:
         **{name: cap(getattr(budget, name)) for name in ("seconds", "iterations", "tokens", "money")},
         **{f"day {name}": cap(getattr(budget.day, name)) for name in ("runs", "tokens", "money")},
         **{f"month {name}": cap(getattr(budget.month, name)) for name in ("runs", "tokens", "money")},
-        **{f"touch {path}": touches(config, path) for path in PATHS},
+        **{f"touch {path}": config.may_touch(path) for path in PATHS},
     }
-
-
-def touches(config: RepoConfig, path: str) -> bool:
-    bound = all(any(fnmatchcase(path, glob) for glob in globs) for globs in config.bounds)
-    return bound and not any(fnmatchcase(path, glob) for glob in config.protected)
 
 
 def said(config: RepoConfig) -> RepoConfig:
