@@ -32,6 +32,7 @@ from bot.settings import SandboxChoice, read_settings
 from bot.setup_cli import set_up_first, setup
 from bot.show_cli import show
 from bot.terminal import TerminalProgress, findings, outcome_line
+from bot.work_cli import work
 from sandbox import SandboxError, SandboxUnavailable
 
 NO_PATCH, USAGE, UNRUNNABLE, NO_SANDBOX, OUTSIDE, INTERRUPTED = 1, 2, 3, 4, 5, 130
@@ -117,9 +118,12 @@ def serve(
     first_set_up: Annotated[
         bool, typer.Option("--setup", help="With no App yet: offer /setup on this machine first.")
     ] = False,
+    work_too: Annotated[
+        bool, typer.Option("--work/--no-work", help="Work on them as well, or leave it to `codeagent work`.")
+    ] = True,
     sandbox: SandboxOption = None,
 ) -> None:
-    """Receive GitHub's deliveries and work on labelled issues."""
+    """Receive GitHub's deliveries and work on what they ask for."""
     from bot.serve import run_service
 
     with _rim():
@@ -132,7 +136,14 @@ def serve(
         settings.github_app()  # what is missing is said before anything starts
         changed = {"host": host or settings.host, "port": settings.port if port is None else port}
         settings = settings.model_copy(update=changed)
-        run_service(settings, engine.sandboxes(settings, sandbox))
+        run_service(settings, engine.sandboxes(settings, sandbox) if work_too else None)
+
+
+@app.command("work")
+@wraps(work)
+def _work(*arguments: Any, **options: Any) -> None:
+    with _rim():
+        work(*arguments, **options)
 
 
 @app.command()
@@ -204,6 +215,15 @@ def repo_cases(
 def _show(*arguments: Any, **options: Any) -> None:
     with _rim():
         show(*arguments, **options)
+
+
+@app.command()
+def action() -> None:
+    """Do what an event of GitHub Actions asks for: the program behind this repository's action.yml."""
+    from bot.action.cli import run_step
+
+    with _rim():
+        raise typer.Exit(run_step())
 
 
 @app.command("export")

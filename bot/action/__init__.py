@@ -1,0 +1,1 @@
+"""``codeagent action``: one job inside a step of GitHub Actions, the runner takes the server's place."""
