@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from bot.metrics import CONTENT_TYPE
 from bot.queue import Enqueued, Jobs, JobView, QueueUnavailable, TaskRequest
 from bot.triggers import Again, Ignored, Said, Stop, TriggerPolicy, Wanted, decide
 from bot.webhook import BODY_CAP, Delivery, Malformed, parse, verify, well_formed
@@ -41,6 +42,8 @@ class WebPorts:
     page: Callable[[JobView], str]
     journal: Callable[[str], str | None]
     ready: Callable[[], str] = lambda: ""
+    delivered: Callable[[int], None] = lambda _status: None
+    metrics: Callable[[], bytes] | None = None
     arrived: Callable[[str], None] = lambda _: None
     body_cap: int = BODY_CAP
 
@@ -54,7 +57,9 @@ def create_app(ports: WebPorts) -> FastAPI:
 
     @app.post("/webhook")
     async def webhook(request: Request) -> Response:
-        return await _receive(request, ports)
+        response = await _receive(request, ports)
+        ports.delivered(response.status_code)
+        return response
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -64,6 +69,12 @@ def create_app(ports: WebPorts) -> FastAPI:
     async def readyz() -> Response:
         missing = await run_in_threadpool(ports.ready)
         return PlainTextResponse(f"{missing or 'ready'}\n", status_code=503 if missing else 200)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        if ports.metrics is None:
+            return PlainTextResponse("no such page\n", status_code=404)
+        return Response(await run_in_threadpool(ports.metrics), media_type=CONTENT_TYPE)
 
     @app.get("/runs/{run}")
     async def run_page(run: str) -> Response:
@@ -83,6 +94,7 @@ def create_app(ports: WebPorts) -> FastAPI:
     @app.exception_handler(QueueUnavailable)
     async def unavailable(_request: Request, error: QueueUnavailable) -> Response:
         log.error("queue unavailable", error=str(error))
+        ports.delivered(503)
         return _answer(503, "the job queue does not answer; redeliver later", retry=True)
 
     return app
@@ -168,9 +180,7 @@ def _once_more(jobs: Jobs, again: Again) -> TaskRequest | None:
     last = jobs.latest(again.subject)
     if last is None:
         return None
-    return replace(
-        last.request.first, delivery=again.delivery, sender=again.sender, actors=(), comment=0, again=True
-    )
+    return replace(last.request.first, delivery=again.delivery, sender=again.sender, actors=(), again=True)
 
 
 def _accepted(delivery: Delivery, job: Enqueued) -> Response:

@@ -28,12 +28,14 @@ from bot.job_tables import (
     OPEN,
     asking,
     belongs,
+    deliveries,
     job_of,
     job_with,
     jobs,
     last_of,
     prepare,
     replies,
+    view_of,
 )
 from bot.queue import (
     Ending,
@@ -252,6 +254,21 @@ class JobStore:
         """Those that the queue must have."""
         return self._ids(jobs.c.state.in_(ACTIVE))
 
+    def census(self) -> tuple[tuple[str, str, int, float], ...]:
+        """Of the jobs that are not over: kind, state, how many, and when the oldest was asked for."""
+        counted = sa.select(jobs.c.kind, jobs.c.state, sa.func.count(), sa.func.min(jobs.c.created))
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                counted.where(jobs.c.state.in_(OPEN)).group_by(jobs.c.kind, jobs.c.state)
+            )
+            return tuple((kind, state, number, since) for kind, state, number, since in found)
+
+    def busy_runs(self) -> frozenset[str]:
+        """Runs that a job belongs to which is not over."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(jobs).where(jobs.c.state.in_(OPEN))).all()
+        return frozenset(view_of(row).run for row in rows)
+
     def cancelling(self, job_ids: Sequence[str]) -> frozenset[str]:
         return frozenset(self._ids(jobs.c.job_id.in_(job_ids), jobs.c.cancelling))
 
@@ -262,6 +279,18 @@ class JobStore:
     def _ids(self, *where: sa.ColumnElement[bool]) -> tuple[str, ...]:
         with self._engine.connect() as connection:
             return tuple(connection.execute(sa.select(jobs.c.job_id).where(*where)).scalars())
+
+    # --- Forgetting ---------------------------------------------------------------------------------------
+
+    def ended_before(self, moment: float, at_most: int) -> tuple[str, ...]:
+        over = (jobs.c.state.not_in(OPEN), jobs.c.updated < moment)
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(sa.select(jobs.c.job_id).where(*over).limit(at_most)).scalars())
+
+    def forget(self, job_ids: Sequence[str]) -> None:
+        with self._writing() as connection:
+            connection.execute(deliveries.delete().where(deliveries.c.job_id.in_(job_ids)))
+            connection.execute(jobs.delete().where(jobs.c.job_id.in_(job_ids)))
 
     # --- Working ------------------------------------------------------------------------------------------
 
@@ -334,6 +363,12 @@ class JobStore:
                 return connection.execute(statement).rowcount > 0
 
             yield change
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction for what is kept beside the jobs."""
+        with self._writing() as connection:
+            yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:

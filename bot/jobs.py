@@ -40,19 +40,24 @@ from bot.queue import (
     Interrupted,
     JobFailed,
     JobResult,
+    JobState,
     JobView,
+    Kind,
     Parallel,
+    Pending,
     QueueUnavailable,
     Reply,
     RunJob,
     TaskRequest,
 )
+from bot.spending import Spending
 
 APPLICATION: Final = "codeagent"
 VERSION: Final = "1"  # fixed: DBOS would otherwise leave the jobs of another version alone for ever
 QUEUES: Final[Mapping[Lane, str]] = {Lane.WORK: "codeagent-jobs", Lane.ERRANDS: "codeagent-errands"}
 WORKFLOW: Final = "codeagent-job"
 END_ATTEMPTS: Final = 5  # with up to 5 s for each and 15 s between them: a restart of the database
+FORGOTTEN_AT_ONCE: Final = 200  # a short transaction: others wait for it
 _PREPARING: Final = "preparing"
 
 log = structlog.get_logger("bot.jobs")
@@ -165,6 +170,47 @@ class DbosJobs:
             self._running.halt([stopped], Halt.CANCELLED)
         return stopped
 
+    def pending(self) -> tuple[Pending, ...]:
+        """What the queue holds."""
+        with _database("the queue was counted"):
+            return tuple(
+                Pending(kind=Kind(kind), state=JobState(state), number=number, since=since)
+                for kind, state, number, since in self._store.census()
+            )
+
+    def reachable(self) -> bool:
+        """Whether a delivery would be accepted now."""
+        try:
+            self._check_open()
+            self._store.census()
+        except (QueueUnavailable, SQLAlchemyError):
+            return False
+        return True
+
+    @property
+    def purse(self) -> Spending:
+        """The accounts of all runs, in the same database."""
+        return Spending(self._store.writing)
+
+    # --- Forgetting (bot.housekeeping.Kept) ---------------------------------------------------------------
+
+    def busy_runs(self) -> frozenset[str]:
+        with _database("runs were looked up"):
+            return self._store.busy_runs()
+
+    def forget(self, before: float) -> int:
+        """Remove jobs that ended before, with what the queue knows of them; how many."""
+        forgotten = 0
+        with _database("old jobs were removed"):
+            while old := self._store.ended_before(before, FORGOTTEN_AT_ONCE):
+                self._queue.delete_workflows(list(old))
+                self._store.forget(old)
+                forgotten += len(old)
+            self.purse.forget_old()
+        return forgotten
+
+    # --- Living -------------------------------------------------------------------------------------------
+
     def launch(self) -> None:
         _quiet_logs()
         _refuse_pickle()
@@ -269,6 +315,12 @@ class DbosJobs:
     def _finish(self, job_id: str, view: JobView, halted: Flag) -> str:
         if view.cancelling:
             halted.set(Halt.CANCELLED)
+        about = view.request
+        ids = {"job": job_id, "kind": about.kind.value, "repository": about.repository}
+        with structlog.contextvars.bound_contextvars(**ids, delivery=about.delivery):
+            return self._do(job_id, view, halted)
+
+    def _do(self, job_id: str, view: JobView, halted: Flag) -> str:
         try:
             result: JobResult = self._run(job_id, view.request, halted, view.starts)
         except Interrupted:

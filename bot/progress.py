@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -45,7 +46,8 @@ class LiveProgress:
         self._waiting: tuple[str, str] | None = None
         self._over = False
         self._changed = threading.Condition()  # guards everything above
-        self._editor = threading.Thread(target=self._edit, name="progress", daemon=True)
+        context = contextvars.copy_context()  # its log lines say of which job they are
+        self._editor = threading.Thread(target=context.run, args=(self._edit,), name="progress", daemon=True)
 
     def __enter__(self) -> Self:
         self._editor.start()

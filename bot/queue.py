@@ -177,6 +177,7 @@ class Ending(StrEnum):
     HELD_BACK = "held back"  # somebody else's work would have been overwritten
     CANCELLED = "cancelled"
     OVER_BUDGET = "over budget"  # a cap of the operator's or the repository's is reached for now
+    ANSWERED = "answered"  # a command was, or an issue was explained
     ASKING = "asking"  # a question is open; the answer asks for the job again
 
 
@@ -207,6 +208,16 @@ class JobView:
     def run(self) -> str:
         """Whose journal is that of this job: its own, or that of the run that it goes on with."""
         return self.request.run or self.job_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Jobs of one kind in one state that are not over. ``since``: when the oldest was asked for."""
+
+    kind: Kind
+    state: JobState
+    number: int
+    since: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

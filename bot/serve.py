@@ -23,18 +23,22 @@ from agent.types import Outcome, Question, Task
 from bot import engine, housekeeping, log, own_port
 from bot.alongside import alongside
 from bot.app import WebPorts, create_app
+from bot.budgets import Cap, Period, Scope, What, caps_of
 from bot.checkout import Checkouts
 from bot.config.keys import Refused
 from bot.config.operator import terms_of
 from bot.delivery_ledger import DeliveryLedger
 from bot.errors import ConfigError, ForgeError
 from bot.github import AppKeys, GitHubForges, Habits, Link
-from bot.jobs import DbosJobs
+from bot.health import missing
+from bot.jobs import DbosJobs, JobsConfig
 from bot.metrics import Metrics
 from bot.ports import Ports
 from bot.queue import (
     Halted,
+    Interrupted,
     JobResult,
+    Parallel,
     QueueUnavailable,
     RunJob,
     TaskRequest,
@@ -64,10 +68,12 @@ class Service:
     web: WebPorts
     ledger: DeliveryLedger
     redact: Redactor
+    metrics: Metrics
 
 
-def run_service(settings: Settings, sandboxes: Sandboxes) -> None:
-    """Serve until told to stop.
+def run_service(settings: Settings, sandboxes: Sandboxes | None, *, receive: bool = True) -> None:
+    """Receive deliveries and work on them until told to stop; without sandboxes only the former, and with
+    ``receive`` False only the latter. Any number of such processes share one PostgreSQL.
 
     Raises ConfigError for what the operator has to change.
     """
@@ -164,11 +170,18 @@ def assemble(settings: Settings, services: Services | None, redact: Redactor) ->
             return result
 
     jobs = DbosJobs(jobs_config(settings, work=services is not None), run)
-    work = _nothing
+    work: RunJob = _nothing
     if services is not None:
         ports = job_ports(settings, services, forges, redact)
-        purse = {"purse": jobs.purse, "caps": caps(settings), "observe": metrics.observe}
-        work = worker(replace(ports, asks=jobs.asks, **purse))
+        work = worker(
+            replace(
+                ports,
+                asks=jobs.asks,
+                purse=jobs.purse,
+                caps=caps(settings),
+                observe=metrics.observe,
+            )
+        )
     metrics.watch_queue(jobs.pending, time.time)
     ledger = DeliveryLedger(settings.database)
     web = WebPorts(
@@ -179,8 +192,45 @@ def assemble(settings: Settings, services: Services | None, redact: Redactor) ->
         page=lambda view: redact(run_page(view)),
         journal=lambda run: shown_journal(settings.data_dir / "runs" / run / JOURNAL, redact),
         body_cap=settings.max_body_bytes,
+        ready=lambda: missing(settings.data_dir, jobs.reachable),
+        delivered=metrics.delivered,
+        metrics=metrics.shown if settings.metrics_port is None else None,
     )
-    return Service(settings=settings, jobs=jobs, forges=forges, web=web, ledger=ledger, redact=redact)
+    return Service(
+        settings=settings,
+        jobs=jobs,
+        forges=forges,
+        web=web,
+        ledger=ledger,
+        redact=redact,
+        metrics=metrics,
+    )
+
+
+def jobs_config(settings: Settings, *, work: bool = True) -> JobsConfig:
+    parallel = settings.parallel
+    return JobsConfig(
+        data=settings.data_dir,
+        database=settings.database,
+        concurrency=settings.workers if work else 0,
+        parallel=Parallel(
+            in_all=parallel.in_all, installation=parallel.installation, repository=parallel.repository
+        ),
+    )
+
+
+def caps(settings: Settings) -> tuple[Cap, ...]:
+    """What the operator allows all runs of an installation, and of one issue, together."""
+    loop = settings.day.issue_runs
+    return (
+        *caps_of(Scope.INSTALLATION, Period.DAY, settings.day, zero_is_none=True),
+        *caps_of(Scope.INSTALLATION, Period.MONTH, settings.month, zero_is_none=True),
+        *([Cap(scope=Scope.PLACE, period=Period.DAY, what=What.RUNS, most=loop)] if loop else []),
+    )
+
+
+def _nothing(_job: str, _request: TaskRequest, _halted: Halted, _start: int, /) -> JobResult:
+    raise Interrupted  # never asked for: this process listens to no queue
 
 
 def connect(settings: Settings, redact: Redactor, habits: Habits | None = None) -> GitHubForges:
