@@ -25,18 +25,21 @@ from bot.forge import Conclusion, Forge, RepositoryRef
 from bot.names import names_of
 from bot.ports import Ports
 from bot.queue import Halt, Halted, Interrupted, JobFailed, JobResult, Kind, TaskRequest, request_to_json
-from bot.render import answers
+from bot.render import answers, review_answers
 from bot.render.check import check_run
 from bot.render.parts import RunFacts
 from bot.run import Run
 from bot.work.fix import fix_issue
 from bot.work.parts import JOURNAL, STEPS
+from bot.work.review import answer_review
+from bot.work.review_desk import PULL, reply
 from sandbox.errors import SandboxError
 
 __all__ = ["JOURNAL", "STEPS", "WORK", "run_job"]
 
 WORK: Final[Mapping[Kind, Callable[[Run], JobResult]]] = {
     Kind.FIX: fix_issue,
+    Kind.REVIEW: answer_review,
 }
 """What is done for each kind of job."""
 
@@ -137,6 +140,13 @@ def _say_that_it_failed(job_id: str, request: TaskRequest, ports: Ports, reason:
     """Best effort: what broke the job may break this as well."""
     names = names_of(request)
     recorded = _recorded(ports.run_directory(request.run or job_id) / STEPS)
+    if request.kind is Kind.REVIEW:
+        _tell_the_reviewer(job_id, request, ports, reason, begun=PULL in recorded)
+        return
+    if request.kind is Kind.CHECK:
+        place = recorded.get("github.place", {}).get("place")
+        _tell(job_id, lambda forge: tell_failed(forge, request, facts, ports.redact(reason), place), request, ports)
+        return
     if "github.comment" not in recorded:
         return  # nobody has been told anything yet: whoever asked may not even be allowed to
     base = recorded.get("github.default_branch", {})
@@ -147,6 +157,17 @@ def _say_that_it_failed(job_id: str, request: TaskRequest, ports: Ports, reason:
             forge.upsert_comment(request.issue, names.comment, answer)
             if "github.check_run" in recorded:
                 forge.upsert_check_run(check_run(facts, names, "Failed", answer, Conclusion.FAILURE))
+    except BotError as error:
+        log.error("nobody could be told that a job failed", job=job_id, error=str(error))
+
+
+def _tell_the_reviewer(job_id: str, request: TaskRequest, ports: Ports, reason: str, *, begun: bool) -> None:
+    if not begun or request.note is None:
+        return
+    answer = ports.redact(review_answers.failed(_facts(job_id, request, ports), reason))
+    try:
+        with _forge(request, ports) as forge:
+            reply(forge, request.note, answer)
     except BotError as error:
         log.error("nobody could be told that a job failed", job=job_id, error=str(error))
 
