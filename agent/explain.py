@@ -1,7 +1,7 @@
 """A run that only explains: it reproduces and localises with the method's own networks, and changes nothing.
 
 It is a repair without Implementer and Debugger (J16), which ends once the problem is reproduced and outlined.
-That is settled with the method, in the journal; so it is resumed and replayed as every run is.
+That is said in the task (``Task.explain``); so it is resumed and replayed as every run is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from agent.types import Explanation, Location, Skill, Unsolved
 
 SUSPECTS = 10
 WORDS = 6
-_REPAIR = (Skill.IMPLEMENTER, Skill.DEBUGGER)
 
 
 def explaining(method: Method) -> Method:
@@ -29,10 +28,6 @@ def explaining(method: Method) -> Method:
         self_feedback=True,
         clarify=False,
     )
-
-
-def only_explains(method: Method) -> bool:
-    return not any(skill.value in method.skills for skill in _REPAIR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

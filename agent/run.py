@@ -17,7 +17,7 @@ from agent.context.packages import with_packages
 from agent.effects import Clock, JournaledRunner, SandboxPool, tick
 from agent.errors import Cancelled, JournalDiverged
 from agent.executor import Bench, SandboxExecutor
-from agent.explain import UntilOutlined, explained, only_explains
+from agent.explain import UntilOutlined, explained, explaining
 from agent.failing import reproduction, rerun
 from agent.gates import SizeCap
 from agent.journal import FileJournal
@@ -161,7 +161,7 @@ def _settle(journal: Journal, task: Task, services: Services, budget: Budget) ->
         limits=services.limits,
         suite_limits=services.suite_limits,
         cap=services.cap,
-        method=services.method,
+        method=explaining(services.method) if task.explain else services.method,
     )
     answer = journal.effect("settings", {}, lambda: {"settings": encode(wanted)})
     settings = decode(Settings, answer["settings"])
@@ -270,7 +270,7 @@ class _Run:
             parts, budget = pipeline(parts, budget)
         search = solve(context, root, parts, budget, around)
         outcome = conclude(search, baseline)
-        if isinstance(outcome, Unsolved) and only_explains(settings.method):
+        if isinstance(outcome, Unsolved) and task.explain:
             outcome = explained(outcome, search.tree)
         if isinstance(outcome, Solved | Unsolved) and reruns:
             outcome = replace(outcome, reruns=reruns)
@@ -326,7 +326,7 @@ class _Run:
 
     def _strategy(self) -> SearchStrategy:
         strategy = STRATEGIES[self.settings.method.search]
-        return UntilOutlined(inner=strategy) if only_explains(self.settings.method) else strategy
+        return UntilOutlined(inner=strategy) if self.settings.task.explain else strategy
 
     def _around(
         self,

@@ -188,6 +188,7 @@ class Task:
     test_command: tuple[str, ...] = ()  # replaces the detected one
     failing: FailingTests | None = None  # existing tests that fail: they take the place of given ones
     review: Review | None = None
+    explain: bool = False  # reproduce and localise only (agent.explain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

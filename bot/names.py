@@ -46,6 +46,10 @@ def names_for(repository_id: int, issue: int, merged: int | None = None) -> Name
 def names_of(request: TaskRequest, merged: int | None = None) -> Names:
     """Of a job's issue, or of what its failing check belongs to; of its text where there is neither (a task
     that a workflow was given)."""
+    if request.kind is Kind.ERRAND:
+        return names_for_errand(request)
+    if request.kind is Kind.EXPLAIN:
+        return names_for_explanation(request)
     if request.kind is Kind.CHECK:
         return names_for_check(request.repository_id, request.subject, merged)
     if request.issue:
@@ -78,3 +82,20 @@ def names_for_check(repository_id: int, subject: str, merged: int | None = None)
         comment=f"<!-- codeagent:check {short} -->",
         check=mark,
     )
+
+
+def names_for_explanation(request: TaskRequest) -> Names:
+    """It has a comment and a check run beside those of a repair of the same issue, and no branch."""
+    return Names(
+        branch="",
+        pull_request="",
+        comment=f"<!-- codeagent:explanation {request.issue} -->",
+        check=external_id(request.subject),
+    )
+
+
+def names_for_errand(request: TaskRequest) -> Names:
+    """Each command has an answer of its own."""
+    short = hashlib.sha256(f"codeagent {request.subject}".encode()).hexdigest()[:16]
+    mark = f"<!-- codeagent:answer {short} -->"
+    return Names(branch="", pull_request="", comment=mark, check=external_id(request.subject))

@@ -14,6 +14,7 @@ from agent.types import Outcome, Question, Task
 from bot.budgets import Cap, NoPurse, Purse
 from bot.checkout import Checkout
 from bot.forge import Forges, GitAccess, RepositoryRef
+from bot.queue import JobView
 from bot.repo_config import RepoConfig, Terms
 from bot.tree_export import Export
 
@@ -46,6 +47,29 @@ class OpenJournal(Protocol):
     def __call__(self, path: Path, *, run: str, task: JsonObject) -> AbstractContextManager[Journal]: ...
 
 
+class Control(Protocol):
+    """What a command may look at and do in the queue (``bot.queue.Jobs``)."""
+
+    def latest(self, subject: str, /) -> JobView | None: ...
+
+    def ahead(self, job_id: str, /) -> int: ...
+
+    def stop(self, subject: str, /) -> str | None: ...
+
+
+class NoControl:
+    """Where there is no queue, as in a workflow: the job that runs is the only one."""
+
+    def latest(self, _subject: str, /) -> JobView | None:
+        return None
+
+    def ahead(self, _job_id: str, /) -> int:
+        return 0
+
+    def stop(self, _subject: str, /) -> str | None:
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """``run_url`` gives the address of a run's page (empty: there is none). ``answer_refused`` says whether
@@ -70,6 +94,7 @@ class Ports:
     observe: Callable[[str, JsonObject], None] = lambda _kind, _answer: None
     terms: Terms = field(default_factory=Terms)
     organisation: Callable[[RepositoryRef], bytes | None] = lambda _repository: None
+    control: Control = field(default_factory=NoControl)
     max_starts: int = 20
 
     def run_directory(self, job_id: str) -> Path:

@@ -177,6 +177,7 @@ def assemble(settings: Settings, services: Services | None, redact: Redactor) ->
             replace(
                 ports,
                 asks=jobs.asks,
+                control=jobs,
                 purse=jobs.purse,
                 caps=caps(settings),
                 observe=metrics.observe,

@@ -22,6 +22,7 @@ CLEAR = Task(
     title="sign(0) returns 1",
     text="`sign(0)` returns `1`, I expect `0`.",
     number=7,
+    explain=True,
 )
 VAGUE = replace(CLEAR, title="The sign of nothing is odd", text="I do not like what sign does.")
 
@@ -32,9 +33,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def built_in() -> Services:
-    return replace(
-        services(ToySandboxes(), script()), networks=networks, method=explaining(Method()), workers=1
-    )
+    return replace(services(ToySandboxes(), script()), networks=networks, workers=1)
 
 
 def explained(task: Task, tree: Path, journal: MemoryJournal | None = None) -> tuple[Unsolved, Explanation]:
