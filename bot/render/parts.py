@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agent.types import Attempt, Baseline, GateResult, Mutant, Proof, Spend, TestFile
+from agent.types import Attempt, Baseline, GateResult, Mutant, Proof, Rerun, Spend, TestFile
 from bot.sanitize import block, cell, code, prose
 from sandbox.suites.types import SuiteReport, Verdict
 
@@ -136,17 +136,34 @@ def suite_delta(proof: Proof) -> str:
     )
 
 
-def strength(mutants: Sequence[Mutant]) -> str:
-    """How strong the new tests are: of small changes to the patched lines, how many they notice."""
+def strength(mutants: Sequence[Mutant], which: str = "new") -> str:
+    """How strong the tests are: of small changes to the patched lines, how many they notice."""
     if not mutants:
         return ""
     missed = [mutant for mutant in mutants if not mutant.killed]
     noticed = len(mutants) - len(missed)
-    count = f"The new tests notice {noticed} of {len(mutants)} small changes made to the patched lines."
+    count = f"The {which} tests notice {noticed} of {len(mutants)} small changes made to the patched lines."
     if not missed:
         return count
     rows = [(cell(f"{mutant.path}:{mutant.line}", 160), prose(mutant.summary, 200)) for mutant in missed[:12]]
     return sections(count, details("Changes that they do not notice", table(("where", "change"), rows)))
+
+
+def reruns(ran: Sequence[Rerun]) -> str:
+    """How often each of the failing tests failed, run again and again at the same commit."""
+    if not ran:
+        return ""
+    ordered = sorted(ran, key=lambda each: (bool(each.aside), each.test))
+    rows = [
+        (
+            cell(each.test, 160),
+            f"{each.failed} of {each.runs}",
+            prose(each.aside, 200) if each.aside else cell(each.message or "failed", 160),
+        )
+        for each in ordered[:LISTED]
+    ]
+    rest = len(ordered) - LISTED
+    return sections(table(("test", "failed in", ""), rows), f"and {rest} more" if rest > 0 else "").strip()
 
 
 def known_trouble(base: Baseline) -> str:

@@ -11,6 +11,7 @@ from bot.render.parts import (
     details,
     gates,
     report,
+    reruns,
     run_line,
     sections,
     strength,
@@ -44,12 +45,16 @@ def _fixes(facts: RunFacts) -> str:
     return f"Fixes #{facts.issue}" if facts.issue else ""
 
 
-def pull_request_body(facts: RunFacts, solved: Solved, search: str = "") -> str:
-    """``search`` is the folded picture of the search (bot.render.search_tree)."""
+def pull_request_body(
+    facts: RunFacts, solved: Solved, search: str = "", *, lead: str = "", closing: str = ""
+) -> str:
+    """``search`` is the folded picture of the search (bot.render.search_tree); ``lead`` opens the whole, and
+    ``closing`` says what to do when it is not right, for what is no issue."""
     proof = solved.proof
     return capped(
         sections(
             _fixes(facts),
+            lead,
             "## What was wrong, and what this changes",
             rationale(solved),
             "Changed: " + ", ".join(code(path, 160) for path in solved.patch.paths[:20]),
@@ -58,14 +63,15 @@ def pull_request_body(facts: RunFacts, solved: Solved, search: str = "") -> str:
             f"on {code(facts.base_branch)} at `{facts.base_sha[:12]}`.",
             _tests_heading(solved),
             tests_made(solved.tests),
+            reruns(solved.reruns),
             details("Without the patch they fail: output", report(proof.red, OUTPUT_LIMIT)),
             details("With the patch they pass: output", report(proof.green, OUTPUT_LIMIT // 2)),
-            strength(proof.mutants),
+            strength(proof.mutants, "failing" if solved.reruns else "new"),
             suite_delta(proof),
             gates(proof.gates),
             "## Cost",
             cost(solved.spend),
-            _asking(facts),
+            closing or _asking(facts),
             search,
             run_line(facts),
         )
@@ -78,6 +84,8 @@ def rationale(solved: Solved) -> str:
 
 
 def _tests_heading(solved: Solved) -> str:
+    if solved.reruns:
+        return "**The repository's own failing tests, as they are; none was changed**"
     if all(test.given for test in solved.tests):
         return "**Tests that were given with the task**"
     return "**New tests, made from the issue's text alone**"

@@ -8,7 +8,6 @@ from agent.errors import Cancelled
 from agent.protocols import JsonObject
 from agent.types import Asking, Solved, StopReason, Unrunnable, Unsolved
 from bot.forge import Conclusion, NewPullRequest
-from bot.names import Names, names_of
 from bot.queue import Ending, JobResult
 from bot.render import answers
 from bot.render.check import check_run
@@ -26,6 +25,7 @@ from bot.work.parts import (
     conclude,
     config_protects,
     configured,
+    current_names,
     hold_back,
     issue_task,
     not_allowed,
@@ -58,7 +58,7 @@ def fix_issue(run: Run) -> JobResult:
 
 
 def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
-    run = run.named(_names(run))
+    run = current_names(run)
     if reason := run.ask("github.earlier_pull_request", {"branch": run.names.branch}, run.closed_earlier):
         return hold_back(run, reason)
     run.obey()
@@ -124,21 +124,3 @@ def _publish(run: Run, config: RepoConfig, outcome: Solved) -> JobResult:
         return hold_back(run, CLOSED)
     answer = answers.solved(run.facts, outcome, url)
     return conclude(run, Ending.SOLVED, "solved", answer, Conclusion.SUCCESS, pull_request=url)
-
-
-def _names(run: Run) -> Names:
-    """After a merged pull request a new one is due, under another name."""
-    found = run.effect("github.merged_pull_request", {}, lambda: {"number": _last_merged(run)})
-    number = found["number"]
-    return names_of(run.request, number if isinstance(number, int) else None)
-
-
-def _last_merged(run: Run) -> int | None:
-    merged: int | None = None
-    for _ in range(50):
-        names = names_of(run.request, merged)
-        found = run.forge.find_pull_request(names.branch, names.pull_request)
-        if found is None or not found.merged:
-            break
-        merged = found.number
-    return merged

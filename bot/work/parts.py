@@ -16,6 +16,7 @@ from agent.codec import encode_fields
 from agent.types import Asking, Outcome, Task, Unrunnable
 from bot.checkout import Checkout
 from bot.forge import Conclusion
+from bot.names import names_of
 from bot.progress import LiveProgress
 from bot.queue import Ending, JobResult
 from bot.render import answers
@@ -169,6 +170,24 @@ def repair(
                 cancelled=lambda: run.halted() is not None,
                 answers=lambda _question: run.request.reply.text if run.request.reply else None,
             )
+
+
+def current_names(run: Run) -> Run:
+    """After a merged pull request a new one is due, under another name."""
+    found = run.effect("github.merged_pull_request", {}, lambda: {"number": _last_merged(run)})
+    number = found["number"]
+    return run.named(names_of(run.request, number if isinstance(number, int) else None))
+
+
+def _last_merged(run: Run) -> int | None:
+    merged: int | None = None
+    for _ in range(50):
+        names = names_of(run.request, merged)
+        found = run.forge.find_pull_request(names.branch, names.pull_request)
+        if found is None or not found.merged:
+            break
+        merged = found.number
+    return merged
 
 
 def issue_task(run: Run, config: RepoConfig) -> Task:

@@ -1,0 +1,59 @@
+"""A failing check that is worked on, and how people are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.checks.place import Place
+from bot.checks.reports import Reports
+from bot.forge import Annotation, Conclusion
+from bot.progress import LiveProgress
+from bot.queue import Ending, JobResult
+from bot.render import check_answers as answers
+from bot.render.check_answers import CheckFacts
+from bot.repo_config import RepoConfig
+from bot.run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    run: Run
+    config: RepoConfig
+    place: Place
+    reports: Reports
+    facts: CheckFacts
+
+    def tell(
+        self,
+        ending: Ending,
+        title: str,
+        answer: str,
+        conclusion: Conclusion,
+        *,
+        pull_request: str = "",
+        annotated: tuple[Annotation, ...] = (),
+    ) -> JobResult:
+        run = self.run
+        run.comment(answer)
+        run.check(answers.check_run(self.facts, run.names, title.capitalize(), answer, conclusion, annotated))
+        return run.ended(ending, title, pull_request)
+
+    def hold_back(self, reason: str) -> JobResult:
+        answer = answers.held_back(self.facts, reason)
+        return self.tell(Ending.HELD_BACK, "held back", answer, Conclusion.ACTION_REQUIRED)
+
+    def live(self, live: Callable[[], bool]) -> LiveProgress:
+        """As Run.live_progress, in this case's words."""
+        run, facts = self.run, self.facts
+
+        def comment(phase: str, detail: str) -> None:
+            if facts.pull:
+                body = run.text(answers.progress(facts, phase, detail))
+                run.forge.upsert_comment(facts.pull, run.names.comment, body)
+
+        def check(phase: str, detail: str) -> None:
+            body = answers.progress(facts, phase, detail)
+            run.forge.upsert_check_run(run.redacted(answers.check_run(facts, run.names, phase, body)))
+
+        return LiveProgress((comment, check), run.ports.clock, live=live)
