@@ -29,6 +29,8 @@ from bot.render import answers, review_answers
 from bot.render.check import check_run
 from bot.render.parts import RunFacts
 from bot.run import Run
+from bot.work.check import fix_check, tell_failed
+from bot.work.errand import run_errand
 from bot.work.fix import fix_issue
 from bot.work.parts import JOURNAL, STEPS
 from bot.work.review import answer_review
@@ -39,7 +41,9 @@ __all__ = ["JOURNAL", "STEPS", "WORK", "run_job"]
 
 WORK: Final[Mapping[Kind, Callable[[Run], JobResult]]] = {
     Kind.FIX: fix_issue,
+    Kind.CHECK: fix_check,
     Kind.REVIEW: answer_review,
+    Kind.ERRAND: run_errand,
 }
 """What is done for each kind of job."""
 
@@ -144,8 +148,7 @@ def _say_that_it_failed(job_id: str, request: TaskRequest, ports: Ports, reason:
         _tell_the_reviewer(job_id, request, ports, reason, begun=PULL in recorded)
         return
     if request.kind is Kind.CHECK:
-        place = recorded.get("github.place", {}).get("place")
-        _tell(job_id, lambda forge: tell_failed(forge, request, facts, ports.redact(reason), place), request, ports)
+        _tell_of_the_check(job_id, request, ports, reason, recorded)
         return
     if "github.comment" not in recorded:
         return  # nobody has been told anything yet: whoever asked may not even be allowed to
@@ -168,6 +171,19 @@ def _tell_the_reviewer(job_id: str, request: TaskRequest, ports: Ports, reason: 
     try:
         with _forge(request, ports) as forge:
             reply(forge, request.note, answer)
+    except BotError as error:
+        log.error("nobody could be told that a job failed", job=job_id, error=str(error))
+
+
+def _tell_of_the_check(
+    job_id: str, request: TaskRequest, ports: Ports, reason: str, recorded: Mapping[str, JsonObject]
+) -> None:
+    if "github.check_run" not in recorded:
+        return
+    facts, place = _facts(job_id, request, ports), recorded.get("github.place", {}).get("place")
+    try:
+        with _forge(request, ports) as forge:
+            tell_failed(forge, request, facts, ports.redact(reason), place)
     except BotError as error:
         log.error("nobody could be told that a job failed", job=job_id, error=str(error))
 
