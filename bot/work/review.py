@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -238,7 +237,6 @@ def _publish(
         "suggestion applied" if suggested else "changed", sha=done.sha, proof=proof, spend=outcome.spend
     )
     desk.worked("Done", answer, Conclusion.SUCCESS)
-    _tidy(run)
     return run.ended(Ending.SOLVED, f"{_subject(desk, suggested)}: {done.sha}", pull.url)
 
 
@@ -253,12 +251,7 @@ def _close(desk: Desk, ending: Ending, title: str, answer: str, outcome: Outcome
     desk.enter(title, spend=outcome.spend if outcome is not None else None)
     conclusion = Conclusion.CANCELLED if ending is Ending.CANCELLED else Conclusion.NEUTRAL
     desk.worked(title.capitalize(), answer, conclusion)
-    _tidy(desk.run)
     return desk.run.ended(ending, title)
-
-
-def _tidy(run: Run) -> None:
-    shutil.rmtree(run.home / "base", ignore_errors=True)
 
 
 # --- An explanation -----------------------------------------------------------------------------------------
