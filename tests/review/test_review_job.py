@@ -129,7 +129,7 @@ def test_a_suggestion_for_lines_that_are_no_longer_there(review: Review) -> None
 def test_silence(
     tmp_path: Path,
     changes: dict[str, Any],
-    request_changes: dict[str, Any],
+    asked: dict[str, Any],
     config: str | None,
     ending: Ending,
 ) -> None:
