@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.types import Asking, Solved, StopReason, Unrunnable, Unsolved
+from bot.commands import PREFIX, Command
 from bot.render.parts import (
     RunFacts,
     advice,
@@ -37,10 +38,16 @@ def progress(facts: RunFacts, phase: str, detail: str) -> str:
     now = one_line(phase, 80)
     more = f" ({code(detail, 120)})" if detail else ""
     return sections(
-        f"I am working on this issue, because of the label {code(facts.label)}.",
+        f"I am working on this issue, {_why(facts)}.",
         f"Now: {prose(now, 100)}{more}",
         run_line(facts),
     )
+
+
+def _why(facts: RunFacts) -> str:
+    if facts.label:
+        return f"because of the label {code(facts.label)}"
+    return f"because {code(facts.sender, 60)} asked me to"
 
 
 def solved(facts: RunFacts, outcome: Solved, url: str) -> str:
@@ -123,9 +130,10 @@ def unrunnable(facts: RunFacts, outcome: Unrunnable) -> str:
 
 
 def refused(facts: RunFacts, role: str) -> str:
+    how = f"the label {code(facts.label)}" if facts.label else "a command"
     return sections(
-        f"I work on an issue when somebody who may write to this repository sets the label "
-        f"{code(facts.label)}. The role of {code(facts.sender, 60)} here is {code(role, 30)}.",
+        f"I do what somebody asks who may write to this repository, with {how}. The role of "
+        f"{code(facts.sender, 60)} here is {code(role, 30)}.",
         run_line(facts),
     )
 
@@ -174,4 +182,5 @@ def failed(facts: RunFacts, reason: str) -> str:
 def _again(facts: RunFacts) -> str:
     if not facts.sender or not facts.issue:
         return ""
-    return f"To have me try again, take the label {code(facts.label)} off and set it again."
+    label = f", or take the label {code(facts.label)} off and set it again" if facts.label else ""
+    return f"To have me try again, comment `{PREFIX} {Command.RETRY}`{label}."

@@ -97,6 +97,10 @@ def _asking(facts: RunFacts) -> str:
     return (
         "## If this is not right\n\n"
         "Close this pull request to turn it down; it will not be opened again. Write into the issue what is "
-        f"missing, take the label {code(facts.label)} off and set it again: this pull request is then "
+        f"missing and comment `/codeagent retry` there{_or_label(facts)}: this pull request is then "
         "updated in place. Commits that somebody pushes to this branch are never overwritten."
     )
+
+
+def _or_label(facts: RunFacts) -> str:
+    return f", or take the label {code(facts.label)} off and set it again" if facts.label else ""
