@@ -98,7 +98,7 @@ def plan(
 def _by_delivery(rows: Sequence[Attempt]) -> Mapping[str, list[Attempt]]:
     """Each delivery's attempts, the oldest first."""
     found: dict[str, list[Attempt]] = {}
-    for row in sorted(rows, key=lambda each: each.id):
+    for row in sorted(rows, key=lambda each: (_at(each), each.id)):
         found.setdefault(row.guid, []).append(row)
     return found
 

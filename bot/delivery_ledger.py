@@ -16,12 +16,15 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from bot.errors import ConfigError
 from bot.job_store import open_engine
 from bot.liveness import FileLocks, Locks, PostgresLocks
 
 log = structlog.get_logger("bot.catch_up")
 
 _TURN: Final = "catch-up"
+_PREPARING: Final = "ledger"
+_TRIES, _TRY_SECONDS = 300, 0.1
 _BEGAN: Final = "began"
 _SETTLED: Final = "settled"
 _ROUND: Final = "round"
@@ -58,16 +61,17 @@ class DeliveryLedger:
         )
 
     def prepare(self) -> None:
-        """Create the tables, and remember since when arrivals are written down."""
-        for last in (False, True):
-            try:
-                metadata.create_all(self._engine)
-                if not self._moment(_BEGAN):
-                    self._set(_BEGAN, self._clock())
-                return
-            except SQLAlchemyError:  # two servers that start together: the second time it is there
-                if last:
-                    raise
+        """Create the tables, and remember since when arrivals are written down. Servers that start together
+        take turns: creating a table at once fails for all but one."""
+        for _ in range(_TRIES):
+            with self._locks.if_free(_PREPARING) as free:
+                if free:
+                    metadata.create_all(self._engine)
+                    if not self.began:
+                        self._set(_BEGAN, self._clock())
+                    return
+            time.sleep(_TRY_SECONDS)
+        raise ConfigError("The database is being prepared by another server that does not get done with it.")
 
     def close(self) -> None:
         self._locks.close()
