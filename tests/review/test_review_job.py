@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.types import GateResult, StopReason, Unsolved
 from bot.errors import ForgeRefused
@@ -269,14 +270,14 @@ def test_killed_at_every_effect(review: Review, before: bool) -> None:
 
 def test_what_breaks_is_told_to_the_reviewer(review: Review) -> None:
     review.forge.faults["merge_base"] = [ForgeRefused("GitHub says no.", status=403)]
-    with pytest.raises(JobFailed):
+    with capture_logs(), pytest.raises(JobFailed):
         review.run(asks(SUGGESTION))
     assert "GitHub says no." in review.answer
 
 
 def test_what_breaks_at_once_is_told_to_nobody(review: Review) -> None:
     review.forge.faults["permission"] = [ForgeRefused("GitHub says no.", status=403)]
-    with pytest.raises(JobFailed):
+    with capture_logs(), pytest.raises(JobFailed):
         review.run(asks(SUGGESTION))
     assert review.state["answers"] == []
 
