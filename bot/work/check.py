@@ -21,9 +21,11 @@ from bot.render.check_answers import CheckFacts
 from bot.render.parts import RunFacts
 from bot.repo_config import RepoConfig
 from bot.run import Run, Stopped
+from bot.work.budget import within_budget
 from bot.work.check_case import Case
 from bot.work.check_publish import publish_fix
-from bot.work.parts import MAY_ASK, check_out, configured, current_names, repair
+from bot.work.configured import declared
+from bot.work.parts import MAY_ASK, check_out, current_names, repair
 
 DAY = 86_400.0  # seconds
 
@@ -36,15 +38,19 @@ def fix_check(run: Run) -> JobResult:
     if not base:
         return run.ended(Ending.UNRUNNABLE, "no default branch")
     run = run.based_on(str(base["name"]), str(base["sha"]))
+    config = declared(run)
+    if isinstance(config, JobResult):
+        return config
     found = _place(run)
     if isinstance(found, str):
         return run.ended(Ending.UNSOLVED, found)
     if reason := turned_away(run.request, found) or _too_often(run):
         return run.ended(Ending.REFUSED, reason)
-    config = configured(run)
+    run = current_names(run).based_on(found.branch, found.sha)
+    config = within_budget(run, config)
     if isinstance(config, JobResult):
         return config
-    return _look(current_names(run).based_on(found.branch, found.sha), config, found)
+    return _look(run, config, found)
 
 
 # --- Before anything is done --------------------------------------------------------------------------------
