@@ -149,7 +149,7 @@ class RepoConfig(_Part):
     title: Annotated[str, AfterValidator(templates.checked)] | None = Field(
         default=None, min_length=1, max_length=200, description="the title of the pull requests"
     )
-    body: Annotated[str, AfterValidator(templates.checked)] | None = Field(
+    body: Annotated[str, AfterValidator(templates.checked), AfterValidator(templates.closed)] | None = Field(
         default=None,
         min_length=1,
         max_length=4000,

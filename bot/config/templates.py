@@ -12,6 +12,7 @@ from typing import Final
 
 NAMES: Final = ("issue", "title", "summary", "repository", "base", "sender")
 
+_FENCE: Final = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -21,6 +22,18 @@ def checked(template: str) -> str:
     if unknown:
         known = ", ".join(f"{{{name}}}" for name in NAMES)
         raise ValueError(f"{{{unknown[0][:40]}}} is no placeholder; there are {known}")
+    return template
+
+
+def closed(template: str) -> str:
+    """A text that leaves nothing open, so that what follows is seen as it is, and looks like no mark of the
+    bot's own. Raises ValueError."""
+    if "<!--" in template:
+        raise ValueError("HTML comments are not allowed: the bot finds its pull requests by its own")
+    if len(_FENCE.findall(template)) % 2:
+        raise ValueError("a code fence (``` or ~~~) is left open; close it")
+    if template.lower().count("<details") != template.lower().count("</details"):
+        raise ValueError("<details> is left open; close it")
     return template
 
 

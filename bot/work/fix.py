@@ -11,11 +11,13 @@ from bot.forge import Conclusion, NewPullRequest
 from bot.queue import Ending, JobResult
 from bot.render import answers
 from bot.render.check import check_run
+from bot.render.own_words import own_lead, own_title
 from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
 from bot.render.search_tree import search_tree
 from bot.repo_config import RepoConfig
 from bot.run import CLOSED, Run, Stopped, head_marker
 from bot.sanitize import code
+from bot.work.configured import on_base
 from bot.work.parts import (
     JOURNAL,
     MAY_ASK,
@@ -48,6 +50,10 @@ def fix_issue(run: Run) -> JobResult:
     config = configured(run)
     if isinstance(config, JobResult):
         return config
+    based = on_base(run, config)
+    if isinstance(based, JobResult):
+        return based
+    run = based
     try:
         return _repair_and_publish(run, config)
     except (Cancelled, Stopped):
@@ -107,16 +113,7 @@ def _publish(run: Run, config: RepoConfig, outcome: Solved) -> JobResult:
     if isinstance(done, LeftAlone):
         return hold_back(run, done.reason)
     sha = done.sha
-    picture = search_tree(run.home / JOURNAL, run.ports.redact)
-    new = NewPullRequest(
-        head=run.names.branch,
-        base=run.facts.base_branch,
-        title=run.text(pull_request_title(run.facts)),
-        body=head_marker(sha) + run.text(pull_request_body(run.facts, outcome, picture)),
-        marker=run.names.pull_request,
-        labels=(run.request.label,),
-        draft=config.draft,
-    )
+    new = _described(run, config, outcome, sha)
     url = run.ask(
         "github.pull_request", {"head": new.head, "sha": sha, "body": new.body}, lambda: run.open(new)
     )
@@ -124,3 +121,19 @@ def _publish(run: Run, config: RepoConfig, outcome: Solved) -> JobResult:
         return hold_back(run, CLOSED)
     answer = answers.solved(run.facts, outcome, url)
     return conclude(run, Ending.SOLVED, "solved", answer, Conclusion.SUCCESS, pull_request=url)
+
+
+def _described(run: Run, config: RepoConfig, outcome: Solved, sha: str) -> NewPullRequest:
+    facts = run.facts
+    picture = search_tree(run.home / JOURNAL, run.ports.redact)
+    body = pull_request_body(facts, outcome, picture, lead=own_lead(config, facts, outcome))
+    return NewPullRequest(
+        head=run.names.branch,
+        base=facts.base_branch,
+        title=run.text(own_title(config, facts, outcome, pull_request_title(facts))),
+        body=head_marker(sha) + run.text(body),
+        marker=run.names.pull_request,
+        labels=tuple(dict.fromkeys(filter(None, (run.request.label, *config.labels)))),
+        draft=config.draft,
+        reviewers=config.reviewers,
+    )

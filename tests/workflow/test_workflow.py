@@ -147,7 +147,9 @@ def test_a_repository_without_a_branch_gets_an_answer(data: Path, world: World) 
 CONFIGS = [
     ("enabled: false", Ending.REFUSED, "switched me off"),
     ("nonsense: 1", Ending.UNRUNNABLE, "nonsense"),
-    ("label: other", Ending.REFUSED, None),
+    ("label: other", Ending.UNRUNNABLE, "line 1: label: other is none of the labels"),
+    ("triggers: {label: false}", Ending.REFUSED, None),
+    ("base: gone", Ending.UNRUNNABLE, "does not exist"),
 ]
 
 
@@ -169,6 +171,27 @@ def test_a_repository_may_protect_files(data: Path, world: World) -> None:
     state = world.read()
     assert state["branches"] == {}
     assert "`code.py`, `tests/test_issue_3.py`" in state["comments"][0]["body"]
+
+
+OWN_WORDS = """
+base: next
+title: "[{issue}] {title} ({base})"
+body: "Hello {sender}: {summary} {unknown"
+labels: [bug, codeagent]
+reviewers: [octocat, "team:core"]
+"""
+
+
+def test_a_pull_request_in_the_words_of_the_repository(data: Path, world: World) -> None:
+    with world.change() as state:
+        state["config"] = OWN_WORDS
+        state["branches"]["next"] = state["head"]
+    assert run(ports(data, world)).ending is Ending.SOLVED
+    (pull,) = world.read()["pulls"]
+    assert (pull["base"], pull["labels"]) == ("next", ["codeagent", "bug"])
+    assert pull["reviewers"] == ["octocat", "team:core"]
+    assert pull["title"] == "[3] mean([]) raises (next)"
+    assert pull["body"].index("Hello alice: `mean` divides") < pull["body"].index("## Proof")
 
 
 def test_a_repository_may_ask_for_drafts(data: Path, world: World) -> None:
