@@ -110,7 +110,7 @@ def tail(answer: Streamed, limit: int, most: int = MOST_LOG) -> bytes:
         for block in answer.iter_bytes():
             kept.append(block)
             held, read = held + len(block), read + len(block)
-            while held - len(kept[0]) >= limit:
+            while kept and held - len(kept[0]) >= limit:
                 held -= len(kept.popleft())
             if read >= most:
                 break

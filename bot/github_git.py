@@ -133,11 +133,19 @@ class Commits:
         tree = self._at.commit(new.parent).tree.sha
         rows = self._rows(new.files, self._near(tree, new.files))
         made = self._line.settle(lambda: self._at.create_tree(tree, rows)).sha if rows else tree
-        if made == tree and not new.also:
-            return new.parent
+        if (same := self._same(new, tree, made)) is not None:
+            return same
         parents = [new.parent, *new.also]
-        # Only what nobody sees is made twice when an answer is lost.
+        # What nobody sees may be made twice, when an answer is lost.
         return self._line.settle(lambda: self._at.create_commit(new.message, made, parents)).sha
+
+    def _same(self, new: NewCommit, before: str, made: str) -> str | None:
+        """A commit that says all this already: no second one is made for nothing."""
+        for sha in new.also:
+            there = self._at.commit(sha)
+            if there.tree.sha == made and new.parent in (sha, *(each.sha for each in there.parents)):
+                return sha
+        return new.parent if made == before and not new.also else None
 
     def move(self, branch: str, sha: str, expected: str | None) -> bool:
         return self._line.settle(lambda: self._move(branch, sha, expected))

@@ -6,6 +6,7 @@ gh.faults.add("POST", r"/comments$", ResetAfter())  # the comment exists, the an
 
 from __future__ import annotations
 
+import random
 import re
 import threading
 from collections.abc import Callable
@@ -79,8 +80,23 @@ class Garbage:
     body: bytes = b"<html><body>Unicorn!</body></html>"
 
 
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """No fault of the network: somebody else does something just before the request is served."""
+
+    do: Callable[[], object]
+
+
 Fault = (
-    Status | PrimaryRateLimit | SecondaryRateLimit | Slow | ResetBefore | ResetAfter | StatusAfter | Garbage
+    Meanwhile
+    | Status
+    | PrimaryRateLimit
+    | SecondaryRateLimit
+    | Slow
+    | ResetBefore
+    | ResetAfter
+    | StatusAfter
+    | Garbage
 )
 
 
@@ -99,6 +115,7 @@ class Planned:
 @dataclass(slots=True)
 class Faults:
     rows: list[Planned] = field(default_factory=list)
+    chance: tuple[random.Random, float, tuple[Fault, ...]] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(
@@ -111,9 +128,14 @@ class Faults:
             self.rows.append(row)
         return row
 
+    def at_random(self, share: float, seed: int, *kinds: Fault) -> None:
+        """That share of all further requests meets one of these, whichever requests they are."""
+        self.chance = (random.Random(seed), share, kinds)
+
     def clear(self) -> None:
         with self._lock:
             self.rows.clear()
+            self.chance = None
 
     def take(self, method: str, path: str) -> Fault | None:
         """The first row that fits, used up by one."""
@@ -127,6 +149,10 @@ class Faults:
                 row.hits += 1
                 row.left = None if row.left is None else row.left - 1
                 return row.fault
+            if self.chance is not None:
+                source, share, kinds = self.chance
+                if source.random() < share:
+                    return source.choice(kinds)
         return None
 
 

@@ -117,6 +117,11 @@ class BareRepository:
         """Every branch and tag of an existing git repository, with its history."""
         self.run("fetch", "--quiet", str(source), "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
+    def import_commit(self, source: Path, sha: str) -> None:
+        """A fork's commit: GitHub keeps a fork's objects with those of what it was forked from."""
+        if self.kind(sha) is None:
+            self.run("fetch", "--quiet", "--no-tags", str(source), sha)
+
     def import_directory(self, directory: Path, branch: str, message: str, author: Author) -> str:
         """The files of a directory (less .git and what its .gitignore names) as one commit on top of the
         branch."""

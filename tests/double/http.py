@@ -20,12 +20,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import unquote
 
-from tests.double import githttp
+from tests.double import githttp, graphql
 from tests.double.endpoints import app_hooks
+from tests.double.endpoints.actions import LOGS
 from tests.double.faults import (
     Fault,
     Faults,
     Garbage,
+    Meanwhile,
     PrimaryRateLimit,
     ResetAfter,
     ResetBefore,
@@ -115,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _dispatch(self) -> None:
         path, _, query = self.path.partition("?")
-        is_api = path.startswith(f"{API}/")
+        is_api = path.startswith(f"{API}/") or (path == graphql.PATH and self.command == "POST")
         path = path.removeprefix(API) if is_api else path
         git = None if is_api else githttp.GIT_PATH.fullmatch(path)
         self._caller, self._fault = None, self.server.faults.take(self.command, path)
@@ -130,6 +132,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if git:
             self._git(git)
+        elif path.startswith(LOGS) and self.command == "GET":
+            self._after(self.server.rest.log(self._request))
         else:
             self._after(self._rest() if is_api else self._page())
 
@@ -169,6 +173,9 @@ class Handler(BaseHTTPRequestHandler):
                 return True
             case Slow(seconds):
                 self.server.closing.wait(seconds)
+                return False
+            case Meanwhile(do):
+                do()
                 return False
             case None | ResetAfter() | StatusAfter() | Garbage():
                 return False

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from tests.double import graphql
 from tests.double.auth import authorize, caller_of
-from tests.double.endpoints import app_hooks, apps, checks, contents, git_data, issues, pulls
+from tests.double.endpoints import actions, app_hooks, apps, checks, contents, git_data, issues, pulls
 from tests.double.shapes import Shapes
 from tests.double.state import App, Token, World
 from tests.double.web import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tests.double.openapi import OpenApi
 
 ROUTES: tuple[Route, ...] = (
+    *actions.ROUTES,
     *apps.ROUTES,
     *app_hooks.ROUTES,
     *contents.ROUTES,
@@ -62,13 +64,36 @@ class Rest:
         try:
             with self.world.lock:
                 caller = caller_of(self.world, request.headers.get("authorization"))
-                answer = self._handle(request, caller)
+                answer = self._answer(request, caller)
         except RefusedError as refused:
             answer = refused.answer()
-        if self.check_answers and self.description is not None and not isinstance(answer.body, bytes):
+        graphql_says = request.path == graphql.PATH
+        if (
+            self.check_answers
+            and self.description
+            and not isinstance(answer.body, bytes)
+            and not graphql_says
+        ):
             problems = self.description.check_answer(request.method, request.path, answer.status, answer.body)
             self.answer_violations.extend(problems)
         return with_etag(request, answer), caller
+
+    def _answer(self, request: Request, caller: Caller) -> Answer:
+        if request.path == graphql.PATH:
+            return graphql.handle(self.world, self.shapes, request, caller, self.violations)
+        return self._handle(request, caller)
+
+    def log(self, request: Request) -> Answer:
+        """A job's log, on the host that a signed address names. A token that comes along is a leak."""
+        if "authorization" in request.headers:
+            self.violations.append(f"a token was sent to another host: {request.path}")
+        repository, _, job = request.path.removeprefix(actions.LOGS).partition("/")
+        for each in self.world.repositories.values():
+            for run in each.workflow_runs if str(each.id) == repository else ():
+                for found in run.jobs:
+                    if str(found.id) == job and found.log is not None:
+                        return Answer(body=found.log, headers={"Content-Type": "text/plain"})
+        return RefusedError(404, "The specified blob does not exist.").answer()
 
     def _handle(self, request: Request, caller: Caller) -> Answer:
         self._judge(request)

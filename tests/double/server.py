@@ -32,6 +32,12 @@ What people do (``tests.double.people``)
     state and a signed delivery to the App's webhook_url, or to ``to``: label_issue(repo, n, label, actor),
         unlabel_issue, comment_issue(repo, n, body, actor), close_issue; each takes guid=… and gives a
         Delivery (guid, status_code, response_body, ok)
+    other Apps and workflows (``tests.double.checkers``): complete_check(repo, sha, name, conclusion, app) ->
+        CheckRun; run_workflow(repo, branch, {job: log}) -> WorkflowRun; deliver_check_run(repo, run, action,
+        button=…), deliver_check_suite, deliver_workflow_run; the CheckRun may be one of the bot's
+    reviewers: comment_on_lines(repo, n, body, path=…, line=…, reply_to=…) -> ReviewComment;
+        deliver_review_comment, deliver_review, deliver_pull_request(repo, n, action, label=…);
+        fork(repo, owner), open_fork_pull(repo, fork, head)
     deliver(event, payload, to=url, guid=None); redeliver(guid): the same GUID and bytes again
     signed(event, payload, guid) -> (headers, body) to post with a client of one's own;
     issues_payload(repo, n, action, actor, label) -> a complete payload
@@ -65,10 +71,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tests.double.checkers import Checkers
 from tests.double.description import installed
 from tests.double.faults import Faults
 from tests.double.http import API, Recorded, Server
-from tests.double.people import People
 from tests.double.rest import Rest
 from tests.double.stage import EVENTS, PERMISSIONS, Credentials
 
@@ -82,7 +88,7 @@ class DoubleError(AssertionError):
     """The bot did what GitHub does not have, or the double failed."""
 
 
-class GitHubDouble(People):
+class GitHubDouble(Checkers):
     def __init__(self, directory: Path, *, port: int = 0, description: OpenApi | None = None) -> None:
         """``description``: by default the installed one, or none."""
         self._server = Server(port)

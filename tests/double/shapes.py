@@ -192,7 +192,7 @@ class Shapes:
             "owner": self.user(repository.owner),
             "html_url": self.page(repository),
             "description": None,
-            "fork": False,
+            "fork": repository.parent is not None,
             "url": url,
             **{name: url + rest for name, rest in REPOSITORY_LINKS.items()},
             "created_at": stamp(repository.created),
@@ -353,5 +353,26 @@ class Shapes:
             },
             "check_suite": {"id": run.suite},
             "app": self.app(run.app),
-            "pull_requests": [],
+            "pull_requests": self.pulls_at(repository, run.head_sha),
         }
+
+    def pulls_at(self, repository: Repository, sha: str) -> list[Json]:
+        """The open pull requests with this head, as check runs, suites and workflow runs name them. Those
+        from forks are left out: GitHub does not tell them."""
+        return [
+            {
+                "id": each.pull.id,
+                "number": each.number,
+                "url": f"{self.repository_api(repository)}/pulls/{each.number}",
+                "head": {"ref": each.pull.head, "sha": sha, "repo": self._short(repository)},
+                "base": {"ref": each.pull.base, "sha": each.pull.base_sha, "repo": self._short(repository)},
+            }
+            for each in repository.issues.values()
+            if each.pull is not None
+            and each.pull.fork is None
+            and each.state == "open"
+            and repository.head_of(each.pull, is_open=True) == sha
+        ]
+
+    def _short(self, repository: Repository) -> Json:
+        return {"id": repository.id, "url": self.repository_api(repository), "name": repository.name}

@@ -17,6 +17,28 @@ def side(shapes: Shapes, repository: Repository, branch: str, sha: str) -> Json:
     }
 
 
+def team(shapes: Shapes, slug: str) -> Json:
+    number = sum(slug.encode())  # the double has no teams of its own: a name is all that is asked of them
+    url = f"{shapes.api}/teams/{number}"
+    return {
+        "id": number,
+        "node_id": node_id("T", number),
+        "url": url,
+        "members_url": f"{url}/members{{/member}}",
+        "name": slug,
+        "slug": slug,
+        "description": None,
+        "permission": "push",
+        "privacy": "closed",
+        "type": "organization",
+        "organization_id": number,
+        "notification_setting": "notifications_enabled",
+        "html_url": f"{shapes.site}/teams/{slug}",
+        "repositories_url": f"{url}/repos",
+        "parent": None,
+    }
+
+
 def links(url: str, page: str, issue_url: str, api: str, head: str) -> dict[str, str]:
     return {
         "self": url,
@@ -61,10 +83,10 @@ def simple(shapes: Shapes, repository: Repository, issue: Issue, pull: Pull) -> 
         **{name: as_issue[name] for name in shared.split()},
         "merged_at": stamp(pull.merged),
         "merge_commit_sha": pull.merge_sha,
-        "requested_reviewers": [],
-        "requested_teams": [],
+        "requested_reviewers": [shapes.user(each) for each in pull.reviewers],
+        "requested_teams": [team(shapes, each) for each in pull.teams],
         "draft": pull.draft,
-        "head": side(shapes, repository, pull.head, head),
+        "head": side(shapes, pull.fork or repository, pull.head, head),
         "base": side(shapes, repository, pull.base, pull.base_sha),
         "_links": {name: {"href": target} for name, target in targets.items()},
         "auto_merge": None,
@@ -141,9 +163,9 @@ def review_comment(shapes: Shapes, repository: Repository, issue: Issue, made: R
         "line": made.line,
         "original_line": made.line,
         "side": made.side,
-        "start_line": None,
-        "original_start_line": None,
-        "start_side": None,
+        "start_line": made.start_line,
+        "original_start_line": made.start_line,
+        "start_side": None if made.start_line is None else made.side,
         "subject_type": "line",
     }
     if made.in_reply_to is not None:

@@ -140,6 +140,7 @@ class ReviewComment:
     created: datetime
     updated: datetime
     in_reply_to: int | None = None
+    start_line: int | None = None
     reactions: list[Reaction] = field(default_factory=list)
 
 
@@ -159,6 +160,10 @@ class Pull:
     maintainer_can_modify: bool = False
     reviews: list[Review] = field(default_factory=list)
     review_comments: list[ReviewComment] = field(default_factory=list)
+    reviewers: list[User] = field(default_factory=list)  # of whom a review is requested
+    teams: list[str] = field(default_factory=list)  # slugs
+    resolved: set[int] = field(default_factory=set)  # threads, by the id of their first comment
+    fork: Repository | None = None  # where the head lies, when it is another repository
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -210,6 +215,31 @@ class CheckRun:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """Of a workflow run. Its id is that of its check run, as on GitHub; ``log`` None: gone."""
+
+    id: int
+    name: str
+    conclusion: str
+    steps: tuple[tuple[str, str], ...]  # (name, conclusion)
+    log: bytes | None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class WorkflowRun:
+    id: int
+    suite: int
+    name: str
+    branch: str
+    head_sha: str
+    event: str
+    conclusion: str
+    actor: User
+    created: datetime
+    jobs: list[Job] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Repository:
     id: int
     owner: User
@@ -225,6 +255,9 @@ class Repository:
     labels: dict[str, Label] = field(default_factory=dict)  # name in lower case
     issues: dict[int, Issue] = field(default_factory=dict)
     check_runs: list[CheckRun] = field(default_factory=list)
+    workflow_runs: list[WorkflowRun] = field(default_factory=list)
+    teams: set[str] = field(default_factory=set)  # slugs of those with access
+    parent: Repository | None = None  # of a fork
     suites: dict[tuple[int, str], int] = field(default_factory=dict)  # (App, sha) -> check suite
 
     @property
@@ -235,7 +268,9 @@ class Repository:
         """The branch's tip while the pull request is open (a push moves it), else what it was when it
         closed."""
         if is_open:
-            pull.head_sha = self.git.tip(pull.head) or pull.head_sha
+            pull.head_sha = (pull.fork or self).git.tip(pull.head) or pull.head_sha
+        if pull.fork is not None:
+            self.git.import_commit(pull.fork.git.path, pull.head_sha)
         return pull.head_sha
 
 
@@ -269,6 +304,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     users: dict[str, User] = field(default_factory=dict)  # login in lower case
     apps: dict[int, App] = field(default_factory=dict)
+    others: dict[str, App] = field(default_factory=dict)  # slug -> an App that only makes checks
     conversions: dict[str, Conversion] = field(default_factory=dict)  # code
     installations: dict[int, Installation] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)  # value

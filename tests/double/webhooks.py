@@ -118,7 +118,7 @@ def _post(delivery: Delivery, body: bytes) -> None:
 # -- payloads --------------------------------------------------------------------------------------------
 
 
-def _frame(shapes: Shapes, repository: Repository, sender: User, installation: Installation | None) -> Json:
+def frame(shapes: Shapes, repository: Repository, sender: User, installation: Installation | None) -> Json:
     shape = {**shapes.repository(repository), "custom_properties": {}}
     frame: Json = {"repository": shape, "sender": shapes.user(sender)}
     if repository.owner.kind == "Organization":
@@ -152,7 +152,7 @@ def issues(
     payload: Json = {"action": action, "issue": shapes.issue(repository, issue)}
     if label is not None:
         payload["label"] = shapes.label(repository, label)
-    return {**payload, **_frame(shapes, repository, sender, installation)}
+    return {**payload, **frame(shapes, repository, sender, installation)}
 
 
 def issue_comment(
@@ -167,7 +167,7 @@ def issue_comment(
         "action": action,
         "issue": shapes.issue(repository, issue),
         "comment": shapes.comment(repository, issue, comment),
-        **_frame(shapes, repository, comment.user, installation),
+        **frame(shapes, repository, comment.user, installation),
     }
 
 
@@ -184,5 +184,5 @@ def pull_request(
         "action": action,
         "number": issue.number,
         "pull_request": shapes_pulls.full(shapes, repository, issue, issue.pull),
-        **_frame(shapes, repository, sender, installation),
+        **frame(shapes, repository, sender, installation),
     }

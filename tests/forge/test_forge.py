@@ -49,8 +49,8 @@ def test_branches_and_files(stage: Stage, forge: Forge) -> None:
     assert sha is not None
     assert forge.default_branch() == Branch(name="main", sha=sha)
     stage.github.create_branch(DEMO, "some/branch-ä")
-    assert forge.branch("some/branch-ä") == Branch(name="some/branch-ä", sha=sha)  # type: ignore[attr-defined]
-    assert forge.branch("none") is None  # type: ignore[attr-defined]
+    assert forge.branch("some/branch-ä") == Branch(name="some/branch-ä", sha=sha)
+    assert forge.branch("none") is None
     assert forge.read_file("a.py", "main") == b"x = 1\n"
     assert forge.read_file("b.py", "main") is None
     assert forge.read_file("a.py", "none") is None

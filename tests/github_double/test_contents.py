@@ -151,8 +151,9 @@ def test_workflow_files_need_their_own_permission(github: GitHubDouble, app: Cre
         "type": "blob",
         "content": "on: push",
     }
-    sha = _commit(ask, [row], main)
-    assert ask("POST", f"{HERE}/git/refs", {"ref": "refs/heads/wf", "sha": sha}).status_code == 403
+    assert ask("POST", f"{HERE}/git/trees", {"base_tree": main, "tree": [row]}).status_code == 403
     more = {"contents": "write", "workflows": "write"}
     able = Ask(ask.client, github.access_token(app.installation_id, permissions=more))
+    sha = _commit(able, [row], main)
+    assert ask("POST", f"{HERE}/git/refs", {"ref": "refs/heads/wf", "sha": sha}).status_code == 403
     assert able("POST", f"{HERE}/git/refs", {"ref": "refs/heads/wf", "sha": sha}).status_code == 201

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.double.clock import stamp
-from tests.double.state import CheckRun, Json
+from tests.double.state import App, CheckRun, Json, Repository, World
 from tests.double.web import Answer, Call, RefusedError, Route, invalid, not_found, route
 
 LONGEST_TEXT = 65_535
@@ -69,7 +69,7 @@ def _apply(call: Call, run: CheckRun, body: Json) -> None:
     run.summary = output.get("summary", run.summary)
     run.text = output.get("text", run.text)
     run.annotations.extend(output.get("annotations") or ())
-    run.actions = actions or run.actions
+    run.actions = actions if "actions" in body else run.actions
 
 
 def _check(output: Json, actions: list[Json]) -> None:
@@ -84,6 +84,28 @@ def _check(output: Json, actions: list[Json]) -> None:
         raise RefusedError(
             422, f"Invalid request.\n\nNo more than {MOST_ACTIONS} items are allowed; actions."
         )
+
+
+def new_check_run(
+    world: World, repository: Repository, app: App, name: str, head_sha: str, conclusion: str
+) -> CheckRun:
+    """One that somebody else's App has completed."""
+    now = stamp(world.clock.now())
+    run = CheckRun(
+        id=world.id(),
+        suite=repository.suites.setdefault((app.id, head_sha), world.id()),
+        app=app,
+        name=name,
+        head_sha=head_sha,
+        external_id="",
+        details_url=None,
+        status="completed",
+        conclusion=conclusion,
+        started=now,
+        completed=now,
+    )
+    repository.check_runs.append(run)
+    return run
 
 
 def _find(call: Call) -> CheckRun:

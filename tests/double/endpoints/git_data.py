@@ -59,6 +59,8 @@ def create_tree(call: Call) -> Answer:
     git, base = call.repository.git, call.json.get("base_tree")
     if base is not None and git.kind(str(base)) not in {"tree", "commit"}:
         raise not_found()
+    if any(str(each.get("path")).startswith(WORKFLOWS) for each in call.json["tree"]):
+        permit(call.token, ("workflows:write",))
     rows = [_row(call, each) for each in call.json["tree"]]
     try:
         sha = git.write_tree(rows, None if base is None else f"{base}^{{tree}}")

@@ -40,7 +40,8 @@ def list_pulls(call: Call) -> Answer:
         pull = issue.pull
         if pull is None or query.get("state", "open") not in {"all", issue.state}:
             continue
-        if branch and (pull.head != branch or owner.lower() != call.repository.owner.login.lower()):
+        login = (pull.fork or call.repository).owner.login
+        if branch and (pull.head != branch or owner.lower() != login.lower()):
             continue
         if query.get("base") in {None, pull.base}:
             rows.append((issue, pull))
@@ -71,7 +72,7 @@ def create_pull(call: Call) -> Answer:
 
 
 def _branch(repository: Repository, head: str) -> str:
-    """``branch`` or ``owner:branch``; forks are not part of the double."""
+    """``branch`` or ``owner:branch``; from a fork only people open pull requests here."""
     owner, colon, branch = head.partition(":")
     if not colon:
         return head
@@ -90,16 +91,19 @@ def open_pull(
     base: str,
     author: User,
     draft: bool = False,
+    fork: Repository | None = None,
 ) -> Issue:
     """GitHub's own checks: both branches exist, commits lie between them, and no such pull request is
     open."""
-    head_sha, base_sha = repository.git.tip(head), repository.git.tip(base)
+    head_sha, base_sha = (fork or repository).git.tip(head), repository.git.tip(base)
     for name, sha in (("head", head_sha), ("base", base_sha)):
         if sha is None:
             raise invalid("PullRequest", name, "invalid")
     assert head_sha is not None
     assert base_sha is not None
-    if head == base or repository.git.count(base_sha, head_sha) == 0:
+    if fork is not None:
+        repository.git.import_commit(fork.git.path, head_sha)
+    if (head == base and fork is None) or repository.git.count(base_sha, head_sha) == 0:
         raise invalid("PullRequest", None, "custom", f"No commits between {base} and {head}")
     if repository.git.merge_base(base_sha, head_sha) is None:
         raise invalid(
@@ -109,12 +113,13 @@ def open_pull(
         if (
             each.state == "open"
             and each.pull is not None
-            and (each.pull.head, each.pull.base) == (head, base)
+            and (each.pull.head, each.pull.base, each.pull.fork) == (head, base, fork)
         ):
             message = f"A pull request already exists for {repository.owner.login}:{head}."
             raise invalid("PullRequest", None, "custom", message)
     issue = new_issue(world, repository, title=title, body=body, author=author)
     issue.pull = Pull(id=world.id(), head=head, base=base, head_sha=head_sha, base_sha=base_sha, draft=draft)
+    issue.pull.fork = fork
     return issue
 
 
@@ -197,6 +202,7 @@ def new_review(
     commit, now = repository.head_of(issue.pull, is_open=issue.state == "open"), world.clock.now()
     made = Review(id=world.id(), user=author, body=body, state=state, commit=commit, submitted=now)
     issue.pull.reviews.append(made)
+    issue.pull.reviewers = [each for each in issue.pull.reviewers if each is not author]
     return made
 
 
@@ -214,10 +220,11 @@ def new_review_comment(
         line=body.get("line"),
         side=str(body.get("side", "RIGHT")),
         commit=str(body.get("commit_id") or repository.head_of(issue.pull, is_open=issue.state == "open")),
-        diff_hunk="",
+        diff_hunk=str(body.get("diff_hunk", "")),
         created=now,
         updated=now,
         in_reply_to=body.get("in_reply_to"),
+        start_line=body.get("start_line"),
     )
     issue.pull.review_comments.append(made)
     return made
@@ -249,9 +256,63 @@ def _find_review_comment(call: Call) -> tuple[Issue, ReviewComment]:
 
 def reply(call: Call) -> Answer:
     issue, parent = _find_review_comment(call)
-    body = {"body": call.json.get("body"), "path": parent.path, "line": parent.line, "in_reply_to": parent.id}
+    if parent.in_reply_to is not None:
+        raise RefusedError(422, "Validation Failed", ["replies to replies are not supported"])
+    body = {
+        "body": call.json.get("body"),
+        "path": parent.path,
+        "line": parent.line,
+        "diff_hunk": parent.diff_hunk,
+        "in_reply_to": parent.id,
+    }
     made = new_review_comment(call.world, call.repository, issue, actor(call), body)
     return Answer(status=201, body=shapes_pulls.review_comment(call.shapes, call.repository, issue, made))
+
+
+def get_review_comment(call: Call) -> Answer:
+    issue, found = _find_review_comment(call)
+    return Answer(body=shapes_pulls.review_comment(call.shapes, call.repository, issue, found))
+
+
+def update_review_comment(call: Call) -> Answer:
+    issue, found = _find_review_comment(call)
+    if found.user is not actor(call):
+        raise RefusedError(403, "Resource not accessible by integration")
+    found.body = checked_body("PullRequestReviewComment", call.json.get("body"), required=True)
+    found.updated = call.world.clock.now()
+    return Answer(body=shapes_pulls.review_comment(call.shapes, call.repository, issue, found))
+
+
+def list_comments_of_review(call: Call) -> Answer:
+    issue, pull = find(call)
+    number = call.number("review_id")
+    if number not in {each.id for each in pull.reviews}:
+        raise not_found()
+    rows = [
+        shapes_pulls.review_comment(call.shapes, call.repository, issue, each)
+        for each in pull.review_comments
+        if each.review == number
+    ]
+    return call.page(rows)
+
+
+def request_reviewers(call: Call) -> Answer:
+    """All or none, as on GitHub."""
+    (issue, pull), body, repository = find(call), call.json, call.repository
+    wanted = [call.world.user(str(login)) for login in body.get("reviewers") or ()]
+    teams = [str(slug) for slug in body.get("team_reviewers") or ()]
+    if issue.user in wanted:
+        raise RefusedError(422, "Review cannot be requested from pull request author.")
+    known = {repository.owner.login.lower(), *repository.roles}
+    if any(each.login.lower() not in known for each in wanted) or not set(teams) <= repository.teams:
+        raise RefusedError(
+            422,
+            "Reviews may only be requested from collaborators. One or more of the users or teams you "
+            f"specified is not a collaborator of the {repository.full_name} repository.",
+        )
+    pull.reviewers = list(dict.fromkeys([*pull.reviewers, *wanted]))
+    pull.teams = list(dict.fromkeys([*pull.teams, *teams]))
+    return Answer(status=201, body=shapes_pulls.simple(call.shapes, repository, issue, pull))
 
 
 def react_to_review_comment(call: Call) -> Answer:
@@ -259,6 +320,7 @@ def react_to_review_comment(call: Call) -> Answer:
 
 
 PULL = "/repos/{owner}/{repo}/pulls/{pull_number}"
+COMMENT = "/repos/{owner}/{repo}/pulls/comments/{comment_id}"
 REACTIONS = "/repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions"
 
 ROUTES: tuple[Route, ...] = (
@@ -273,5 +335,9 @@ ROUTES: tuple[Route, ...] = (
     route("GET", f"{PULL}/comments", list_review_comments, READ),
     route("POST", f"{PULL}/comments", create_review_comment, WRITE, creates="review_comment"),
     route("POST", f"{PULL}/comments/{{comment_id}}/replies", reply, WRITE, creates="review_comment"),
+    route("GET", COMMENT, get_review_comment, READ),
+    route("PATCH", COMMENT, update_review_comment, WRITE),
+    route("GET", f"{PULL}/reviews/{{review_id}}/comments", list_comments_of_review, READ),
+    route("POST", f"{PULL}/requested_reviewers", request_reviewers, WRITE, creates="review_request"),
     route("POST", REACTIONS, react_to_review_comment, WRITE, creates="reaction"),
 )
