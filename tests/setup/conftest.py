@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from tests.double.fixtures import github  # noqa: F401 - a fixture
