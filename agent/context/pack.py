@@ -25,6 +25,7 @@ from agent.protocols import Context, View
 from agent.types import Location
 
 ISSUE = 16_000  # characters
+SAID = 8_000
 MAP = 8_000
 VERSIONS = 3_000
 OFFERS = 2_500
@@ -56,6 +57,7 @@ def stable(context: Context, *, issue: int = ISSUE, outline: int = MAP) -> str:
     words = read_issue(task.title, task.text)
     parts = (
         block("issue", f"{task.title}\n\n{task.text}", issue),
+        block("what it refers to", task.review.said if task.review else "", SAID),
         block("repository map", repository_map(index_of(context), words, outline), outline + 200),
         block("installed versions", context.packages.stated, VERSIONS),
         block("installed names", offered(context, words), OFFERS),

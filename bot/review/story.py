@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.show.model import GateView, NodeView, ResultsView, RunView, TransitionView
+from agent.types import Effect
 
 MOST: Final = 6  # of each kind
 NEAR: Final = 25  # lines
@@ -102,7 +103,7 @@ def _rejected(view: RunView, path: str, line: int) -> Iterator[Rejected]:
     for node in view.nodes.values():
         arrived = [] if node.arrived is None or node.id in taken else [(node.arrived, node)]
         for step, reached in [*arrived, *((each, None) for each in node.tried)]:
-            if _near(step, path, line) and any(_did(step, path)):
+            if step.effect != Effect.DUPLICATE and _near(step, path, line) and any(_did(step, path)):
                 score = reached.score if reached is not None and reached.score is not None else -1.0
                 found.append(
                     (-score, node.id, Rejected(summary=step.action.summary, why=_why(step, reached)))
