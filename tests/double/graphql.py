@@ -1,4 +1,4 @@
-"""The two GraphQL operations that REST lacks: the threads of a pull request, and resolving one.
+"""The GraphQL operations that REST lacks: the threads of a pull request, resolving one, whose token it is.
 
 Recognised by their fields, not executed: a query for anything else is a violation.
 """
@@ -14,21 +14,21 @@ from tests.double.web import Answer, Call, Caller, Request, Route, not_found, ro
 
 PATH = "/api/graphql"
 _THREADS = re.compile(r"repository\(.*pullRequest\(.*reviewThreads\(.*fullDatabaseId.*pageInfo", re.S)
+_VIEWER = re.compile(r"query\s*\{\s*viewer\s*\{\s*login\s*\}\s*\}")
 _RESOLVE = re.compile(r"mutation.*resolveReviewThread\(input:\s*\{threadId:", re.S)
 
 
 def handle(world: World, shapes: Shapes, request: Request, caller: Caller, violations: list[str]) -> Answer:
     body = request.json if isinstance(request.json, dict) else {}
     query, variables = str(body.get("query")), body.get("variables") or {}
-    known = {_THREADS: _threads, _RESOLVE: _resolve}
+    known = {_THREADS: _threads, _RESOLVE: _resolve, _VIEWER: _viewer}
     answer = next((each for pattern, each in known.items() if pattern.search(query)), None)
     if answer is None:
         violations.append(f"the double does not know this GraphQL: {query[:300]}")
         raise not_found()
     writes = answer is _resolve
-    row: Route = route(
-        "POST", PATH, lambda _: Answer(), "pull_requests:write" if writes else "pull_requests:read"
-    )
+    needs = "metadata:read" if answer is _viewer else f"pull_requests:{'write' if writes else 'read'}"
+    row: Route = route("POST", PATH, lambda _: Answer(), needs)
     authorize(row, caller)
     call = Call(
         world=world,
@@ -39,6 +39,11 @@ def handle(world: World, shapes: Shapes, request: Request, caller: Caller, viola
         redeliver=lambda _: None,
     )
     return Answer(body=answer(call, variables))
+
+
+def _viewer(call: Call, _variables: Json) -> Json:
+    """Also for an App's token, to which REST does not say it."""
+    return {"data": {"viewer": {"login": call.app.bot.login}}}
 
 
 def _error(kind: str, message: str) -> Json:

@@ -167,12 +167,18 @@ class People(Stage):
     ) -> Delivery:
         """Adds the label and delivers ``issues.labeled``."""
         with self.world.lock:
-            issue = self.issue(full_name, number)
-            made = repository_label(self.world, self.repository(full_name), label)
-            issue.labels = list(dict.fromkeys([*issue.labels, made]))
-            issue.updated = self.world.clock.now()
+            self.set_label(full_name, number, label, actor)
             payload = self.issues_payload(full_name, number, "labeled", actor, label)
         return self.deliver("issues", payload, to, guid)
+
+    def set_label(self, full_name: str, number: int, label: str, actor: str = "alice") -> None:
+        """State only."""
+        with self.world.lock:
+            issue, now = self.issue(full_name, number), self.world.clock.now()
+            made = repository_label(self.world, self.repository(full_name), label)
+            issue.labels = list(dict.fromkeys([*issue.labels, made]))
+            issue.labelled.append((made, self.world.user(actor), now))
+            issue.updated = now
 
     def unlabel_issue(
         self,

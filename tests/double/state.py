@@ -184,6 +184,7 @@ class Issue:
     closed_by: User | None = None
     locked: bool = False
     labels: list[Label] = field(default_factory=list)
+    labelled: list[tuple[Label, User, datetime]] = field(default_factory=list)  # who set which, and when
     assignees: list[User] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)

@@ -57,15 +57,36 @@ def get_issue(call: Call) -> Answer:
 
 
 def list_issues(call: Call) -> Answer:
-    """Newest first; pull requests are among them, as on GitHub."""
+    """By default the newest first; pull requests are among them, as on GitHub."""
     query = call.request.query
     state, labels = query.get("state", "open"), [each for each in query.get("labels", "").split(",") if each]
     rows = [
         each
-        for each in sorted(call.repository.issues.values(), key=lambda one: -one.number)
+        for each in sorted(
+            call.repository.issues.values(),
+            key=lambda one: one.number,
+            reverse=query.get("direction", "desc") == "desc",
+        )
         if state in {"all", each.state} and all(label in each.label_names for label in labels)
     ]
     return call.page([call.shapes.issue(call.repository, each) for each in rows])
+
+
+def list_events(call: Call) -> Answer:
+    """Oldest first; of all that can happen only the setting of labels."""
+    issue = find_issue(call)
+    rows = [
+        {
+            "id": number,
+            "event": "labeled",
+            "actor": call.shapes.user(user),
+            "created_at": stamp(at),
+            "commit_id": None,
+            "label": {"name": label.name, "color": label.color},
+        }
+        for number, (label, user, at) in enumerate(issue.labelled, start=1)
+    ]
+    return call.page(rows)
 
 
 def create_issue(call: Call) -> Answer:
@@ -300,6 +321,7 @@ ROUTES: tuple[Route, ...] = (
     route("POST", "/repos/{owner}/{repo}/issues", create_issue, "issues:write", creates="issue"),
     route("GET", ISSUE, get_issue, *READ),
     route("PATCH", ISSUE, update_issue, *WRITE),
+    route("GET", f"{ISSUE}/events", list_events, *READ),
     route("GET", f"{ISSUE}/labels", list_issue_labels, *READ),
     route("POST", f"{ISSUE}/labels", add_labels, *WRITE),
     route("PUT", f"{ISSUE}/labels", set_labels, *WRITE),
