@@ -23,8 +23,8 @@ from bot.render.parts import RunFacts
 from bot.repo_config import PATH as CONFIG_PATH
 
 CLOSED: Final = (
-    "Somebody closed the pull request that I opened for this issue, which I take for a no. Reopen it and set "
-    "the label on this issue again if I shall go on."
+    "Somebody closed the pull request that I opened for this issue, which I take for a no. Comment "
+    "`/codeagent retry` here for a new one, or reopen it and ask again if I shall go on with it."
 )
 
 _HEAD: Final = re.compile(r"<!-- codeagent:head ([0-9a-f]{40,64}) -->")
@@ -186,7 +186,17 @@ class Run:
         return self.ask("github.check_run", body, lambda: self.forge.upsert_check_run(check))
 
     def redacted(self, check: CheckRun) -> CheckRun:
-        return replace(check, title=self.text(check.title), summary=self.text(check.summary))
+        beside = (
+            replace(each, title=self.text(each.title), message=self.text(each.message))
+            for each in check.annotations
+        )
+        return replace(
+            check,
+            title=self.text(check.title),
+            summary=self.text(check.summary),
+            text=self.text(check.text),
+            annotations=tuple(beside),
+        )
 
     def live_progress(self, live: Callable[[], bool]) -> LiveProgress:
         """Edits the same comment and check run; not an effect that is remembered. Only while something new is

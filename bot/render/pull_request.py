@@ -96,9 +96,9 @@ def _asking(facts: RunFacts) -> str:
         return ""
     return (
         "## If this is not right\n\n"
-        "Close this pull request to turn it down; it will not be opened again. Write into the issue what is "
-        f"missing and comment `/codeagent retry` there{_or_label(facts)}: this pull request is then "
-        "updated in place. Commits that somebody pushes to this branch are never overwritten."
+        "Close this pull request to turn it down; no other one is opened until somebody asks for it. Write "
+        f"into the issue what is missing and comment `/codeagent retry` there{_or_label(facts)}: this pull "
+        "request is then updated in place. Commits that somebody pushes to this branch are never overwritten."
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_never
 
 from agent.errors import Cancelled
 from agent.protocols import JsonObject
 from agent.types import Asking, Solved, StopReason, Unrunnable, Unsolved
+from bot.checks.annotate import pointed_at, repaired
 from bot.forge import Conclusion, NewPullRequest
 from bot.queue import Ending, JobResult
 from bot.render import answers
@@ -77,12 +79,14 @@ def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
     run.obey()
     match outcome:
         case Solved():
-            return _publish(run, config, outcome)
+            return _publish(run, config, outcome, tree)
         case Unsolved(stop=StopReason.CANCELLED):
             raise Cancelled
         case Unsolved():
             answer = answers.unsolved(run.facts, outcome)
-            return conclude(run, Ending.UNSOLVED, outcome.stop.value, answer, Conclusion.NEUTRAL)
+            seen = pointed_at(outcome.red, tree) if outcome.red else ()
+            title = outcome.stop.value
+            return conclude(run, Ending.UNSOLVED, title, answer, Conclusion.NEUTRAL, annotated=seen)
         case Asking():
             return ask(run, outcome)
         case Unrunnable():
@@ -92,7 +96,7 @@ def _repair_and_publish(run: Run, config: RepoConfig) -> JobResult:
             assert_never(never)
 
 
-def _publish(run: Run, config: RepoConfig, outcome: Solved) -> JobResult:
+def _publish(run: Run, config: RepoConfig, outcome: Solved, tree: Path) -> JobResult:
     files = {**outcome.patch.overlay, **{test.path: test.content.encode() for test in outcome.tests}}
     if touched := config_protects(config, files):
         return hold_back(run, PROTECTED.format(paths=", ".join(code(path) for path in touched[:10])))
@@ -120,7 +124,10 @@ def _publish(run: Run, config: RepoConfig, outcome: Solved) -> JobResult:
     if not url:
         return hold_back(run, CLOSED)
     answer = answers.solved(run.facts, outcome, url)
-    return conclude(run, Ending.SOLVED, "solved", answer, Conclusion.SUCCESS, pull_request=url)
+    seen = repaired(outcome.patch, tree)
+    return conclude(
+        run, Ending.SOLVED, "solved", answer, Conclusion.SUCCESS, pull_request=url, annotated=seen
+    )
 
 
 def _described(run: Run, config: RepoConfig, outcome: Solved, sha: str) -> NewPullRequest:

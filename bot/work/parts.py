@@ -15,7 +15,7 @@ import structlog
 from agent.codec import encode_fields
 from agent.types import Asking, Outcome, Task, Unrunnable
 from bot.checkout import Checkout
-from bot.forge import Conclusion
+from bot.forge import Annotation, Conclusion, PullRequest
 from bot.names import names_of
 from bot.progress import LiveProgress
 from bot.queue import Ending, JobResult
@@ -74,11 +74,18 @@ def config_protects(config: RepoConfig, files: Iterable[str]) -> tuple[str, ...]
 
 
 def conclude(
-    run: Run, ending: Ending, title: str, answer: str, conclusion: Conclusion, *, pull_request: str = ""
+    run: Run,
+    ending: Ending,
+    title: str,
+    answer: str,
+    conclusion: Conclusion,
+    *,
+    pull_request: str = "",
+    annotated: tuple[Annotation, ...] = (),
 ) -> JobResult:
     """Tell the issue and the check run, in this order: the comment is what people wait for."""
     run.comment(answer)
-    run.check(check_run(run.facts, run.names, title.capitalize(), answer, conclusion))
+    run.check(check_run(run.facts, run.names, title.capitalize(), answer, conclusion, annotated))
     return run.ended(ending, title, pull_request)
 
 
@@ -173,21 +180,30 @@ def repair(
 
 
 def current_names(run: Run) -> Run:
-    """After a merged pull request a new one is due, under another name."""
-    found = run.effect("github.merged_pull_request", {}, lambda: {"number": _last_merged(run)})
+    """After a pull request that was merged a new one is due, under another name; after one that was closed,
+    when somebody asks for it once more."""
+    found = run.effect("github.earlier_generation", {}, lambda: {"number": _last_of_earlier(run)})
     number = found["number"]
     return run.named(names_of(run.request, number if isinstance(number, int) else None))
 
 
-def _last_merged(run: Run) -> int | None:
-    merged: int | None = None
+def _last_of_earlier(run: Run) -> int | None:
+    """The number of the pull request after which ours comes. One that was closed and has a successor was
+    asked for again at that time."""
+    earlier: int | None = None
     for _ in range(50):
-        names = names_of(run.request, merged)
-        found = run.forge.find_pull_request(names.branch, names.pull_request)
-        if found is None or not found.merged:
+        found = _generation(run, earlier)
+        if found is None or found.open:
             break
-        merged = found.number
-    return merged
+        if not (found.merged or run.request.again or _generation(run, found.number)):
+            break
+        earlier = found.number
+    return earlier
+
+
+def _generation(run: Run, after: int | None) -> PullRequest | None:
+    names = names_of(run.request, after)
+    return run.forge.find_pull_request(names.branch, names.pull_request)
 
 
 def issue_task(run: Run, config: RepoConfig) -> Task:

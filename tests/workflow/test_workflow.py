@@ -11,14 +11,17 @@ import pytest
 
 from agent.errors import JournalDiverged
 from agent.journal import read_journal
+from agent.types import Outcome
 from bot.errors import CheckoutError, ForgeRefused, ForgeUnavailable
 from bot.names import names_for
 from bot.ports import Ports
 from bot.queue import Ending, Halt, Interrupted, JobFailed, JobResult
 from bot.workflow import JOURNAL, STEPS, run_job
 from sandbox.errors import SandboxError
+from sandbox.suites.types import CaseResult, SuiteReport, Verdict
 from tests.workflow.fakes import (
     REQUEST,
+    SOLVED,
     UNRUNNABLE,
     UNSOLVED,
     FakeForge,
@@ -30,6 +33,20 @@ from tests.workflow.fakes import (
 )
 
 JOB = "0123456789abcdef0123456789abcdef"
+TRACE = """Traceback (most recent call last):
+  File "tests/test_issue_3.py", line 3, in test_mean
+    code.mean([])
+  File "code.py", line 1, in mean
+    x = 1
+ZeroDivisionError: division by zero
+"""
+RED_AT = SuiteReport(
+    cases=(
+        CaseResult(
+            id="tests/test_issue_3.py::test_mean", verdict=Verdict.FAILED, message="division", details=TRACE
+        ),
+    )
+)
 NAMES = names_for(2, 3)
 
 
@@ -191,7 +208,7 @@ def test_a_pull_request_in_the_words_of_the_repository(data: Path, world: World)
     assert (pull["base"], pull["labels"]) == ("next", ["codeagent", "bug"])
     assert pull["reviewers"] == ["octocat", "team:core"]
     assert pull["title"] == "[3] mean([]) raises (next)"
-    assert pull["body"].index("Hello alice: `mean` divides") < pull["body"].index("## Proof")
+    assert pull["body"].index("Hello bob: `mean` divides") < pull["body"].index("## Proof")
 
 
 def test_a_repository_may_ask_for_drafts(data: Path, world: World) -> None:
@@ -220,6 +237,59 @@ def test_after_a_merged_one_a_new_one_is_due(data: Path, world: World) -> None:
     assert run(ports(data, world), job="f" * 32).ending is Ending.SOLVED
     first, second = world.read()["pulls"]
     assert first["head"] != second["head"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "again", "ending", "pulls"),
+    [
+        # what became of the earlier ones (each asked for again), asked for again now → how it ends, how many
+        (["open"], False, Ending.SOLVED, 1),
+        (["open"], True, Ending.SOLVED, 1),
+        (["closed"], False, Ending.HELD_BACK, 1),
+        (["closed"], True, Ending.SOLVED, 2),
+        (["merged"], False, Ending.SOLVED, 2),
+        (["merged"], True, Ending.SOLVED, 2),
+        (["closed", "open"], False, Ending.SOLVED, 2),
+        (["closed", "closed"], False, Ending.HELD_BACK, 2),
+        (["closed", "closed"], True, Ending.SOLVED, 3),
+        (["closed", "merged"], False, Ending.SOLVED, 3),
+        (["merged", "closed"], False, Ending.HELD_BACK, 2),
+        (["merged", "closed"], True, Ending.SOLVED, 3),
+    ],
+)
+def test_a_closed_one_stays_closed_until_asked(
+    earlier: list[str], again: bool, ending: Ending, pulls: int, data: Path, world: World
+) -> None:
+    for number, fate in enumerate(earlier):
+        made = run_job(f"{number}" * 32, replace(REQUEST, again=True), ports(data, world), lambda: None)
+        assert made.ending is Ending.SOLVED
+        with world.change() as state:
+            state["pulls"][-1].update(open=fate == "open", merged=fate == "merged")
+    result = run_job("f" * 32, replace(REQUEST, again=again), ports(data, world), lambda: None)
+    assert result.ending is ending
+    state = world.read()
+    assert len({pull["head"] for pull in state["pulls"]}) == len(state["pulls"]) == pulls
+    assert sum(pull["open"] for pull in state["pulls"]) == (ending is Ending.SOLVED)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "buttons", "annotations"),
+    [
+        (SOLVED, [], ["code.py:1"]),
+        (UNSOLVED, ["retry"], []),
+        (replace(UNSOLVED, red=RED_AT), ["retry"], ["code.py:1"]),
+        (UNRUNNABLE, ["retry"], []),
+    ],
+)
+def test_the_check_run_at_the_end(
+    outcome: Outcome, buttons: list[str], annotations: list[str], data: Path, world: World
+) -> None:
+    seen: list[list[str]] = []
+    repair = FakeRepair(world, outcome, before_end=lambda: seen.append(world.read()["checks"][0]["buttons"]))
+    run(ports(data, world, repair=repair))
+    (check,) = world.read()["checks"]
+    assert seen == [["stop"]], "while it works"
+    assert (check["buttons"], check["annotations"]) == (buttons, annotations)
 
 
 def test_commits_of_others_are_never_overwritten(data: Path, world: World) -> None:
