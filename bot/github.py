@@ -8,12 +8,13 @@ revoked when its Forge is closed (threat 10).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 import httpx
+import structlog
 from githubkit import AppAuthStrategy, GitHub, Response, TokenAuthStrategy, UnauthAuthStrategy
 from githubkit.cache import MemCacheStrategy
 from githubkit.exception import GraphQLFailed, PrimaryRateLimitExceeded, RequestError, RequestFailed
@@ -39,6 +40,11 @@ __all__ = [
     "app_connection",
     "token_connection",
 ]
+
+READING: Final = {"contents": "read", "metadata": "read"}
+"""All that a token may that reads one file."""
+
+log = structlog.get_logger("bot.github")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +190,32 @@ class GitHubForges:
         """Raises ForgeRefused when the App is not (or no longer) installed there with what it needs."""
         if repository.full_name.count("/") != 1 or not all(repository.full_name.split("/")):
             raise ForgeRefused(f"{repository.full_name!r} is no repository: OWNER/NAME is.", status=404)
+        wanted = {"repository_ids": [repository.repository_id], "permissions": dict(PERMISSIONS)}
+        return self._opened(repository, wanted)
+
+    def shared_file(self, beside: RepositoryRef, name: str, path: str) -> bytes | None:
+        """A file on the default branch of another repository of the same owner, read with a token that can do
+        nothing else. None: there is no such file or repository, or this installation does not cover it."""
+        shared = replace(beside, full_name=f"{beside.full_name.partition('/')[0]}/{name}")
+        try:
+            forge = self._opened(shared, {"repositories": [name], "permissions": dict(READING)})
+        except ForgeRefused as error:
+            if error.status not in (403, 404, 422):
+                raise
+            log.info("no_shared_file", repository=shared.full_name, path=path, reason=str(error))
+            return None
+        try:
+            branch = forge.default_branch()
+            content = None if branch is None else forge.read_file(path, branch.sha)
+        finally:
+            self.close(forge)
+        if content is None:
+            log.info("no_shared_file", repository=shared.full_name, path=path, reason="it is not there")
+        return content
+
+    def _opened(self, repository: RepositoryRef, wanted: Mapping[str, Any]) -> GitHubForge:
         access = Access(
-            mint=lambda: self._token(repository),
+            mint=lambda: self._token(repository, wanted),
             connect=lambda token: _Client(TokenAuthStrategy(token), self._link),
             line=Line(self._pacer(repository.installation), self._habits, self._redact),
             clock=self._habits.clock,
@@ -230,13 +260,12 @@ class GitHubForges:
                 self._pacers[installation] = Pacer(habits.pace, habits.clock, habits.patience.longest_wait)
             return self._pacers[installation]
 
-    def _token(self, repository: RepositoryRef) -> str:
+    def _token(self, repository: RepositoryRef, wanted: Mapping[str, Any]) -> str:
         request = Request(
             what=f"give a token for {repository.full_name} (installation {repository.installation})",
             method="POST",
             send=lambda gh: gh.rest.apps.create_installation_access_token(
-                repository.installation,
-                data={"repository_ids": [repository.repository_id], "permissions": dict(PERMISSIONS)},
+                repository.installation, data=dict(wanted)
             ),
             parse=TokenShape.model_validate,
             paced=False,

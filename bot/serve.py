@@ -25,6 +25,7 @@ from bot.alongside import alongside
 from bot.app import WebPorts, create_app
 from bot.budgets import Cap, Period, Scope, What, caps_of
 from bot.checkout import Checkouts
+from bot.config import organisation
 from bot.config.keys import Refused
 from bot.config.operator import terms_of
 from bot.delivery_ledger import DeliveryLedger
@@ -258,6 +259,7 @@ def job_ports(settings: Settings, services: Services, forges: GitHubForges, reda
         run_url=lambda run: f"{settings.public_url}/runs/{run}" if settings.public_url else "",
         answer_refused=settings.refused is Refused.POLITE,
         terms=terms_of(settings, sandbox=services.sandboxes.name),
+        organisation=lambda beside: forges.shared_file(beside, organisation.REPOSITORY, organisation.PATH),
     )
 
 
