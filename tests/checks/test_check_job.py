@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog.testing
 
+from agent.journal import FileJournal
+from agent.protocols import Journal
 from agent.types import FailingTests, NamedFailure, Outcome, Rerun, StopReason, TestFile, Unsolved
 from bot.checkout import valid_branch
 from bot.errors import CheckoutError, ForgeUnavailable
@@ -16,6 +20,7 @@ from bot.names import names_for_check, names_of
 from bot.queue import Ending, FailedCheck, Halt, JobFailed, JobResult, Kind, TaskRequest
 from bot.workflow import STEPS, run_job
 from tests.checks.samples import PYTEST, job
+from tests.review.support import Killed, Mortal
 from tests.workflow.fakes import (
     ASKING,
     REQUEST,
@@ -82,6 +87,13 @@ class Forge(FakeForge):
             return super().read_file(path, ref)
         with self._call("read_file") as state:
             return str(state.get("files", {}).get(ref, "x = 1\n")).encode()
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """A stack trace with the values of all variables takes a second to be drawn."""
+    with structlog.testing.capture_logs():
+        yield
 
 
 @pytest.fixture
@@ -484,6 +496,34 @@ def test_a_fault_at_any_call_changes_nothing(desk: Desk, name: str) -> None:
     assert desk(MAIN).ending is Ending.SOLVED
     assert len(made(desk)) == len(desk.state["checks"]) == 1
     assert len(desk.state["commits"]) == 1
+
+
+@pytest.mark.parametrize("request_", [MAIN, ASKED], ids=["main", "asked"])
+@pytest.mark.parametrize("before", [False, True], ids=["written", "lost"])
+def test_killed_at_every_effect_nothing_is_doubled(
+    tmp_path: Path, world: World, request_: TaskRequest, before: bool
+) -> None:
+    """At GitHub once is enough, whether a kill came before or after the journal had the answer."""
+    desk = Desk(tmp_path / "data", world)
+    for effects in range(1, 60):
+        deaths = [2 if before else 1]  # so that each start gets one effect further
+
+        @contextmanager
+        def mortal(path: Path, *, run: str, task: Any, deaths: list[int] = deaths) -> Iterator[Journal]:
+            with FileJournal(path, run=run, task=task) as journal:
+                yield Mortal(journal, deaths, before)
+
+        try:
+            desk(request_, open_journal=mortal)
+        except Killed:
+            continue
+        break
+    assert desk(request_).ending is Ending.SOLVED
+    assert len(made(desk)) == len(desk.state["checks"]) == 1
+    assert len(desk.state["comments"]) == (request_ is ASKED)
+    branch = desk.state["branches"][made(desk)[0]["head"]]
+    assert desk.state["commits"][branch]["parents"] == [HEAD]  # one commit; others lie on no branch
+    assert effects > 15
 
 
 def test_secrets_of_a_log_are_kept_nowhere(desk: Desk) -> None:
