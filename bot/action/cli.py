@@ -12,7 +12,7 @@ from typing import TextIO, cast
 
 from bot import engine, log
 from bot.action.inputs import Inputs, Runner, read_fail_on, read_inputs, read_runner
-from bot.action.job import Step, act
+from bot.action.job import Step, act, engine_of
 from bot.action.outputs import WorkflowLog, write_outputs, write_summary
 from bot.action.status import Status, exit_code
 from bot.action.summary import HEADINGS, Told, changed, spent, summary, unrepaired
@@ -47,7 +47,15 @@ def _told(
         log.configure(redact, level=settings.log_level.value, stream=cast(TextIO, shown))
         engine.tidy(settings, time.time())
         return act(
-            Step(inputs=inputs, runner=runner, settings=settings, redact=redact, place=place, log=shown)
+            Step(
+                inputs=inputs,
+                runner=runner,
+                settings=settings,
+                redact=redact,
+                place=place,
+                log=shown,
+                engine=engine_of,
+            )
         )
     except ConfigError as error:
         return Told(status=Status.USAGE, reason=redact(str(error)))
@@ -91,6 +99,6 @@ def _tell(
     complain = shown.error if red else shown.warning
     for remark in unrepaired(told.outcome):
         complain(remark.message, file=remark.path, line=remark.line, title="CodeAgent")
-    say = shown.notice if told.status in (Status.SOLVED, Status.NOTHING) else complain
+    say = shown.notice if told.status in (Status.SOLVED, Status.ANSWERED, Status.NOTHING) else complain
     text = "\n\n".join(part for part in (told.reason, told.advice) if part)
     say(text or HEADINGS[told.status], title=f"CodeAgent: {HEADINGS[told.status]}")

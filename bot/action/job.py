@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,9 +27,11 @@ from bot.action.status import Status, status_of
 from bot.action.summary import Told
 from bot.action.token_forges import TokenForges
 from bot.checkout import Checkouts
+from bot.config.operator import terms_of
+from bot.config.terms import Terms
 from bot.errors import BotError, ConfigError, ForgeError
-from bot.github import Link
-from bot.ports import Ports
+from bot.github import Habits, Link
+from bot.ports import Ports, Repair
 from bot.queue import Halt, Interrupted, JobFailed, JobResult, TaskRequest
 from bot.render.parts import RunFacts
 from bot.render.search_tree import search_tree
@@ -47,7 +49,8 @@ log = structlog.get_logger("bot.action")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What a step has: its inputs, the runner, the settings, and where its files go (``place``)."""
+    """What a step has: its inputs, the runner, the settings, where its files go (``place``), and what makes
+    the engine once it is wanted."""
 
     inputs: Inputs
     runner: Runner
@@ -55,6 +58,8 @@ class Step:
     redact: Redactor
     place: Path
     log: WorkflowLog
+    engine: Callable[[Step], tuple[Repair, Terms]]
+    habits: Habits | None = None
 
     @property
     def data(self) -> Path:
@@ -99,19 +104,26 @@ def _act(step: Step, forges: TokenForges) -> Told:
             status=Status.NOTHING, reason=f"a job of the kind {request.kind.value} is none for a workflow"
         )
     step.log.line(f"asked for by {request.sender}: {_named(request)} of {request.repository}")
-    prepare_sandbox(step.settings, step.log)
-    services = engine.services(step.settings, engine.sandboxes(step.settings), step.redact)
+    repair, terms = step.engine(step)
     recorder = Recorder(
-        inner=Engine(step.settings, services),
+        inner=repair,
         checkouts=Checkouts(git=SealedGit(redact=step.redact)),
         log=step.log,
         patch=step.patch,
         test_command=step.inputs.test_command,
     )
-    return _work(step, request, recorder, forges)
+    return _work(step, request, recorder, forges, terms)
 
 
-def _work(step: Step, request: TaskRequest, recorder: Recorder, forges: TokenForges) -> Told:
+def engine_of(step: Step) -> tuple[Repair, Terms]:
+    """Raises SandboxUnavailable, ConfigError."""
+    prepare_sandbox(step.settings, step.log)
+    sandboxes = engine.sandboxes(step.settings)
+    services = engine.services(step.settings, sandboxes, step.redact)
+    return Engine(step.settings, services), terms_of(step.settings, sandbox=sandboxes.name)
+
+
+def _work(step: Step, request: TaskRequest, recorder: Recorder, forges: TokenForges, terms: Terms) -> Told:
     job = f"action-{step.runner.run}-{step.runner.attempt}-{secrets.token_hex(4)}"
     ports = Ports(
         forges=forges,
@@ -122,6 +134,7 @@ def _work(step: Step, request: TaskRequest, recorder: Recorder, forges: TokenFor
         wait=time.sleep,
         redact=step.redact,
         run_url=lambda _run: step.runner.run_url,
+        terms=terms,
     )
     home = ports.run_directory(job)
     try:
@@ -160,7 +173,7 @@ def _facts(step: Step, request: TaskRequest, recorder: Recorder) -> RunFacts:
         title=request.title,
         label=request.label,
         sender="",  # the summary has no label to take off and no comment to answer
-        base_branch=step.inputs.base,
+        base_branch=step.inputs.base or "the default branch",
         base_sha=recorder.task.base if recorder.task is not None else "",
         run_id=step.runner.run,
         run_url=step.runner.run_url,
@@ -191,6 +204,7 @@ def _forges(step: Step) -> TokenForges:
         own=step.inputs.own_token,
         manners=manners,
         redact=step.redact,
+        habits=step.habits,
     )
 
 

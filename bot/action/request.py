@@ -40,7 +40,7 @@ def choose(inputs: Inputs, runner: Runner, label: str, forges: TokenForges) -> T
     if inputs.task:
         return _task(inputs, runner, forges)
     if inputs.issue:
-        return _numbered(inputs.issue, runner, label, forges)
+        return _numbered(inputs.issue, runner, forges)
     if runner.event in UNADDRESSED:
         return _next(runner, label, forges)
     return from_event(runner, label, forges)
@@ -55,19 +55,21 @@ def from_event(runner: Runner, label: str, forges: TokenForges) -> TaskRequest |
     policy = TriggerPolicy(label=label, app_login=forges.identity().login, checks=Checks.ALL)
     match decide(delivery, policy):
         case Wanted(request=request):
-            return _wanted(request, runner)
+            return _wanted(request, runner, label)
         case Said(reply=reply):
             return _answered(delivery, reply, label, forges)
         case decision:
             return Nothing(reason=_why_nothing(decision))
 
 
-def _wanted(request: TaskRequest, runner: Runner) -> TaskRequest | Nothing:
+def _wanted(request: TaskRequest, runner: Runner, label: str) -> TaskRequest | Nothing:
     if request.kind is Kind.ERRAND:
         return Nothing(
             reason=f"`/codeagent {request.command}` is for the App; in a workflow there are fix and retry"
         )
     others = tuple(actor for actor in runner.actors if actor not in (request.sender, *request.actors))
+    if request.kind is Kind.CHECK and not request.comment:
+        request = replace(request, label=label)  # the workflow asks: no configuration has to opt in
     return replace(request, actors=(*request.actors, *others))
 
 
@@ -130,11 +132,10 @@ def _answered(delivery: Delivery, reply: Reply, label: str, forges: TokenForges)
 
 def _task(inputs: Inputs, runner: Runner, forges: TokenForges) -> TaskRequest:
     text = parse_issue(inputs.task)
-    request = _asked(runner, forges, storable(text.title, TITLE_CAP), text.body)
-    return replace(request, label=inputs.label)
+    return _asked(runner, forges, storable(text.title, TITLE_CAP), text.body)
 
 
-def _numbered(number: int, runner: Runner, label: str, forges: TokenForges) -> TaskRequest | Nothing:
+def _numbered(number: int, runner: Runner, forges: TokenForges) -> TaskRequest | Nothing:
     """Its text as it is now: nobody had frozen it."""
     request = _asked(runner, forges, "", "")
     issue = _opened(runner.repository, request.repository_id, forges).issue(number)
@@ -142,7 +143,7 @@ def _numbered(number: int, runner: Runner, label: str, forges: TokenForges) -> T
         return Nothing(reason=f"{number} is a pull request")
     if not issue.open:
         return Nothing(reason=f"issue {number} is closed")
-    return _about(request, issue, label)
+    return _about(request, issue, "")
 
 
 def _asked(runner: Runner, forges: TokenForges, title: str, body: str) -> TaskRequest:

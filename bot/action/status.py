@@ -15,6 +15,7 @@ class Status(StrEnum):
     """The output ``status``."""
 
     SOLVED = "solved"
+    ANSWERED = "answered"  # in words: a question about a pull request, or what an issue is about
     NOTHING = "nothing-to-do"  # the event asks for nothing, or what it asks for is done already
     NO_PATCH = "no-patch"
     NOT_REPRODUCED = "not-reproduced"
@@ -32,6 +33,7 @@ class Status(StrEnum):
 
 CODES: Final = {
     Status.SOLVED: 0,
+    Status.ANSWERED: 0,
     Status.NOTHING: 0,
     Status.NO_PATCH: 1,
     Status.USAGE: 2,
@@ -69,6 +71,8 @@ def status_of(ending: Ending, outcome: Outcome | None) -> Status:
     match ending:
         case Ending.SOLVED:
             return Status.SOLVED
+        case Ending.ANSWERED:
+            return Status.ANSWERED
         case Ending.UNRUNNABLE:
             return Status.UNRUNNABLE
         case Ending.REFUSED:

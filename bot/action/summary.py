@@ -16,6 +16,7 @@ from bot.sanitize import prose
 
 HEADINGS = {
     Status.SOLVED: "A proven patch",
+    Status.ANSWERED: "Answered",
     Status.NOTHING: "Nothing to do",
     Status.NO_PATCH: "No patch",
     Status.NOT_REPRODUCED: "Could not reproduce",
