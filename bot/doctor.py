@@ -8,18 +8,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent.llm.exchange import Lost, Rejected
 from agent.llm.types import Component, Misbehaviour
 from agent.method import Method
 from bot.errors import ConfigError
+from bot.job_store import open_engine
 from bot.model import endpoint, method, open_to_listeners, prices, unpriced
 from bot.settings import Settings
 from sandbox import Sandboxes, SandboxUnavailable
 
 MINIMUM_GIT = (2, 31)  # GIT_CONFIG_COUNT, which keeps tokens out of argv and files
 MINIMUM_FREE_MIB = 2048
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"  # it works without
+    FAIL = "fail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +42,10 @@ class Finding:
     detail: str
     remedy: str = ""
     needed: bool = True
+
+    @property
+    def level(self) -> Level:
+        return Level.OK if self.ok else Level.FAIL if self.needed else Level.WARN
 
 
 def python_version() -> Finding:
@@ -93,14 +108,25 @@ def machine(data: Path, sandboxes: dict[str, Sandboxes | SandboxUnavailable]) ->
         yield one_sandbox(name, made, needed=not some)
 
 
-def github(settings: Settings) -> Iterator[Finding]:
-    """What ``codeagent serve`` needs on top; nobody needs it for ``codeagent fix``."""
-    try:
-        app = settings.github_app()
-    except ConfigError as error:
-        yield Finding(name="GitHub App", ok=False, detail="not configured", remedy=str(error), needed=False)
+def database(settings: Settings) -> Iterator[Finding]:
+    """Whether the jobs' database answers. SQLite's file is made at the first start."""
+    url = sa.make_url(settings.database)
+    local = url.get_backend_name() == "sqlite"
+    shown = f"SQLite at {url.database}" if local else f"PostgreSQL at {url.host or 'its socket'}"
+    if local and not Path(url.database or "").exists():
+        yield Finding(name="database", ok=True, detail=f"{shown}, made at the first start")
         return
-    yield Finding(name="GitHub App", ok=True, detail=f"{app.issuer} at {settings.api_url}")
+    engine = open_engine(settings.database)
+    try:
+        with engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    except SQLAlchemyError as error:  # its text may hold the URL with the password
+        remedy = "check CODEAGENT_DATABASE_URL, and that the server is up and lets this machine in"
+        yield Finding(name="database", ok=False, detail=f"{shown}: {type(error).__name__}", remedy=remedy)
+    else:
+        yield Finding(name="database", ok=True, detail=shown)
+    finally:
+        engine.dispose()
 
 
 def model(settings: Settings) -> Iterator[Finding]:

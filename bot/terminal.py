@@ -61,18 +61,20 @@ class TerminalProgress:
         self._bar.stop()
 
 
-def findings(console: Console, rows: Iterable[Finding]) -> bool:
-    """Print the table of a check-up; True when nothing that is needed is missing."""
+def findings(console: Console, rows: Iterable[Finding]) -> None:
+    """Print the table of a check-up."""
     table = Table(box=None, pad_edge=False)
     for heading in ("", "check", "found", "what to do"):
         table.add_column(heading, overflow="fold")
-    fine = True
     for row in rows:
-        fine = fine and (row.ok or not row.needed)
-        mark = "[green]ok[/]" if row.ok else ("[red]missing[/]" if row.needed else "[yellow]absent[/]")
-        table.add_row(mark, escape(row.name), escape(row.detail), "" if row.ok else escape(row.remedy))
+        colour = {"ok": "green", "warn": "yellow", "fail": "red"}[row.level.value]
+        table.add_row(
+            f"[{colour}]{row.level.value}[/]",
+            escape(row.name),
+            escape(row.detail),
+            "" if row.ok else escape(row.remedy),
+        )
     console.print(table)
-    return fine
 
 
 def outcome_line(console: Console, outcome: Outcome) -> None:
