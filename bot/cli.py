@@ -1,7 +1,7 @@
 """The command line. Errors become one line and an exit code here and nowhere else.
 
-Exit codes: 0 done (a patch was found, a check-up is fine); 1 no patch; 2 bad usage or configuration; 3 the
-repository cannot be run; 4 no sandbox on this machine; 5 git or GitHub said no; 130 interrupted.
+Exit codes: 0 done (a patch was found, a check-up is fine); 1 no patch, or the check-up found what is missing;
+2 bad usage or configuration; 3 the repository cannot be run; 4 no sandbox on this machine; 5 git or GitHub said no; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from agent.types import Asking, Outcome, Solved, Unrunnable, Unsolved
 from bot import engine
 from bot.bench import cli as bench_cli
 from bot.bench.wiring import wire
+from bot.doctor_cli import doctor
 from bot.errors import BotError, CheckoutError, ConfigError, ForgeError
 from bot.export_cli import export_runs
 from bot.relay_cli import relay
 from bot.settings import SandboxChoice, read_settings
 from bot.setup_cli import set_up_first, setup
 from bot.show_cli import show
-from bot.terminal import TerminalProgress, findings, outcome_line
+from bot.terminal import TerminalProgress, outcome_line
 from bot.work_cli import work
 from sandbox import SandboxError, SandboxUnavailable
 
@@ -146,17 +147,11 @@ def _work(*arguments: Any, **options: Any) -> None:
         work(*arguments, **options)
 
 
-@app.command()
-def doctor(sandbox: SandboxOption = None) -> None:
-    """Say what is missing on this machine and how to get it."""
-    from bot.doctor import github, machine, model
-
+@app.command("doctor")
+@wraps(doctor)
+def _doctor(*arguments: Any, **options: Any) -> None:
     with _rim():
-        settings = read_settings()
-        found = machine(settings.data_dir, engine.every_sandbox(settings, sandbox))
-        rows = [*found, *model(settings), *github(settings)]
-        if not findings(console, rows):
-            raise typer.Exit(USAGE)
+        doctor(*arguments, **options)
 
 
 @app.command()
