@@ -31,6 +31,7 @@ from bot.render.parts import RunFacts
 from bot.run import Run
 from bot.work.check import fix_check, tell_failed
 from bot.work.errand import run_errand
+from bot.work.explain import explain_issue
 from bot.work.fix import fix_issue
 from bot.work.parts import JOURNAL, STEPS
 from bot.work.review import answer_review
@@ -41,6 +42,7 @@ __all__ = ["JOURNAL", "STEPS", "WORK", "run_job"]
 
 WORK: Final[Mapping[Kind, Callable[[Run], JobResult]]] = {
     Kind.FIX: fix_issue,
+    Kind.EXPLAIN: explain_issue,
     Kind.CHECK: fix_check,
     Kind.REVIEW: answer_review,
     Kind.ERRAND: run_errand,
