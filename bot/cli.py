@@ -1,7 +1,8 @@
 """The command line. Errors become one line and an exit code here and nowhere else.
 
 Exit codes: 0 done (a patch was found, a check-up is fine); 1 no patch, or the check-up found what is missing;
-2 bad usage or configuration; 3 the repository cannot be run; 4 no sandbox on this machine; 5 git or GitHub said no; 130 interrupted.
+2 bad usage or configuration; 3 the repository cannot be run; 4 no sandbox on this machine; 5 git or GitHub
+said no; 130 interrupted.
 """
 
 from __future__ import annotations
