@@ -57,14 +57,19 @@ class RepositoryWorkbench:
         limits: Limits,
         build_seconds: float = BUILD.seconds,
         test_command: tuple[str, ...] = (),
+        python: str = "",
+        setup: tuple[str, ...] = (),
         repository: str = "",
         label: str = "run",
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``build_seconds`` caps a build as a whole. Environments are shared among the trees of one
-        ``repository``, not between repositories."""
+        """``build_seconds`` caps a build as a whole. ``python`` is a version that is wanted, ``setup`` are
+        shell commands, run in the sandbox once the dependencies are installed. Environments are shared among
+        the trees of one ``repository``, not between repositories."""
         self._tree = tree
         self._test_command = test_command
+        self._python = python
+        self._setup = setup
         self._repository = repository
         self._sandboxes = sandboxes
         self._cache = cache
@@ -77,6 +82,7 @@ class RepositoryWorkbench:
         recipe = detect(self._tree)
         if isinstance(recipe, Undetected):
             return recipe
+        recipe = replace(recipe, python=self._python, setup=self._setup)
         deadline = time.monotonic() + self._build_seconds
         try:
             return build(

@@ -17,8 +17,7 @@ from sandbox.environments.runner_fit import fit_pytest
 from sandbox.environments.survey import INSIDE, Survey, read_survey, survey_command
 from sandbox.environments.types import Apart, BuildFailed, Goal, Prepared, Progress, Recipe
 from sandbox.environments.versions import unfit
-
-_VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+from sandbox.environments.wishes import interpreter, set_up
 
 
 def prepare(
@@ -26,15 +25,15 @@ def prepare(
 ) -> Prepared | BuildFailed:
     """Fill ``/env``. The order matters: the interpreter is checked before anything is downloaded, the
     repository's own requirements come before the tools, and tools never change a version that is there."""
-    asked = sandbox.run(Command(argv=(python, "-c", _VERSION)))
-    if not asked.ok:
-        return BuildFailed(reason="the sandbox's Python did not start", output=tail(asked))
-    version = asked.stdout.decode("utf-8", "replace").strip()
+    found = interpreter(recipe, sandbox, python)
+    if isinstance(found, BuildFailed):
+        return found
+    version = found.version
     fits = unfit(recipe.requires, version)
     if fits == "too old":
         return _interpreter_too_old(recipe, version)
     progress("environment", f"Python {version}")
-    made = sandbox.run(Command(argv=(python, "-m", "venv", str(ENVIRONMENT))))
+    made = sandbox.run(Command(argv=(found.program, "-m", "venv", str(ENVIRONMENT))))
     if not made.ok:
         return BuildFailed(
             reason="no virtual environment could be made",
@@ -51,6 +50,8 @@ def prepare(
     installed = _install(recipe, pip, progress)
     if isinstance(installed, BuildFailed):
         return installed
+    if (failed := set_up(recipe, sandbox, progress)) is not None:
+        return failed
     completed = _complete(recipe, pip, apart, progress)
     if isinstance(completed, BuildFailed):
         return completed

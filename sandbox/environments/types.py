@@ -53,6 +53,8 @@ class Recipe:
     env: tuple[tuple[str, str], ...] = ()  # while building
     inputs: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
+    python: str = ""  # "3.12": asked for by the configuration; empty: the sandbox's own
+    setup: tuple[str, ...] = ()  # shell commands, once the dependencies are there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
