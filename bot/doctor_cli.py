@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from bot import engine
-from bot.settings import SandboxChoice, read_settings
+from bot.settings import SandboxChoice, Settings, read_settings
+from sandbox import Sandboxes, SandboxUnavailable
+
+if TYPE_CHECKING:
+    from bot.doctor import Finding
 
 UNWELL = 1
+SANDBOX_SECONDS = 60.0  # a Docker daemon may take a connection and never answer
 
 
 def doctor(
@@ -32,15 +37,31 @@ def doctor(
 
     settings = read_settings(dotenv=env_file)
     rows = [
-        *machine(settings.data_dir, engine.every_sandbox(settings, sandbox)),
+        *machine(settings.data_dir, _sandboxes(settings, sandbox)),
         *database(settings),
         *model(settings),
         *github(settings, time.time),
     ]
     if as_json:
-        told = [{"level": row.level.value, **asdict(row)} for row in rows]
-        typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
+        typer.echo(json.dumps([_told(row) for row in rows], indent=1, ensure_ascii=False))
     else:
         findings(Console(), rows)
     if any(row.level.value == "fail" for row in rows):
         raise typer.Exit(UNWELL)
+
+
+def _told(row: Finding) -> dict[str, str]:
+    told = {"level": row.level.value, "check": row.name, "found": row.detail}
+    return told if row.ok else {**told, "remedy": row.remedy}
+
+
+def _sandboxes(settings: Settings, wanted: SandboxChoice | None) -> dict[str, Sandboxes | SandboxUnavailable]:
+    """Each kind, tried in a thread that is left behind when it hangs."""
+    found: dict[str, Sandboxes | SandboxUnavailable] = {}
+    thread = threading.Thread(
+        target=lambda: found.update(engine.every_sandbox(settings, wanted)), daemon=True
+    )
+    thread.start()
+    thread.join(SANDBOX_SECONDS)
+    hung = SandboxUnavailable(f"No answer within {SANDBOX_SECONDS:.0f} s: restart the Docker daemon.")
+    return dict(found) or {"sandbox": hung}
