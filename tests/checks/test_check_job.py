@@ -505,7 +505,7 @@ def test_killed_at_every_effect_nothing_is_doubled(
 ) -> None:
     """At GitHub once is enough, whether a kill came before or after the journal had the answer."""
     desk = Desk(tmp_path / "data", world)
-    for effects in range(1, 60):
+    for starts in range(1, 60):  # noqa: B007 - counted below
         deaths = [2 if before else 1]  # so that each start gets one effect further
 
         @contextmanager
@@ -523,7 +523,7 @@ def test_killed_at_every_effect_nothing_is_doubled(
     assert len(desk.state["comments"]) == (request_ is ASKED)
     branch = desk.state["branches"][made(desk)[0]["head"]]
     assert desk.state["commits"][branch]["parents"] == [HEAD]  # one commit; others lie on no branch
-    assert effects > 15
+    assert starts > 15
 
 
 def test_secrets_of_a_log_are_kept_nowhere(desk: Desk) -> None:
