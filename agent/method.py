@@ -50,6 +50,7 @@ class Method:
     abreast: int = 0  # proposals of a state taken up at once; 0: all K, 1: the paper to the letter (C10)
     replan: bool = False  # a plan that is not used is made anew once, knowing why (U13)
     patience: int = 60  # built-in proposals at one state before the model is asked (ESCALATE)
+    language: str = ""  # of a model's explanations, which become the rationale; empty: the model's own choice
     skills: tuple[str, ...] = field(
         default=("architect", "implementer", "debugger", "test designer")
     )  # each may be switched off (J16)

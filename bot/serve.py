@@ -16,10 +16,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 import uvicorn
 
-from agent import run as engine_run
-from agent.protocols import Journal, Progress
 from agent.run import Services
-from agent.types import Outcome, Question, Task
 from bot import engine, housekeeping, log, own_port
 from bot.alongside import alongside
 from bot.app import WebPorts, create_app
@@ -45,9 +42,9 @@ from bot.queue import (
     TaskRequest,
 )
 from bot.render.page import run_page
-from bot.repo_config import RepoConfig, tighten_budget, tighten_limits
 from bot.sealed_git import SealedGit
 from bot.settings import LogFormat, Settings
+from bot.tailored import Engine
 from bot.triggers import TriggerPolicy
 from bot.workflow import JOURNAL, run_job
 from sandbox import Sandboxes
@@ -268,39 +265,6 @@ def worker(ports: Ports) -> RunJob:
         return run_job(job_id, request, ports, halted, start)
 
     return run
-
-
-class Engine:
-    """The engine as ``bot.ports.Repair``: a repository's own configuration can only tighten its caps."""
-
-    def __init__(self, settings: Settings, services: Services) -> None:
-        self._settings = settings
-        self._services = services
-
-    def __call__(
-        self,
-        task: Task,
-        tree: Path,
-        journal: Journal,
-        *,
-        config: RepoConfig,
-        progress: Progress,
-        cancelled: Callable[[], bool],
-        answers: Callable[[Question], str | None],
-    ) -> Outcome:
-        services = self._services
-        limits = tighten_limits(config, services.limits)
-        suite_seconds = min(services.suite_limits.seconds, limits.seconds * engine.SUITE_PATIENCE)
-        return engine_run.repair(
-            task,
-            tree,
-            replace(services, limits=limits, suite_limits=replace(limits, seconds=suite_seconds)),
-            journal,
-            budget=tighten_budget(config, engine.budget(self._settings)),
-            progress=progress,
-            cancelled=cancelled,
-            answers=answers,
-        )
 
 
 def policy(settings: Settings, forges: GitHubForges) -> TriggerPolicy:

@@ -69,7 +69,7 @@ class ModelFeedback:
                     sections.code(code),
                     sections.tests([(test.path, test.content) for test in view.state.reproduction]),
                     sections.failures(_told(view, self.method.feedback)),
-                    "Explain why these tests fail.",
+                    f"Explain why these tests fail.{_in_words_of(self.method.language)}",
                 ),
             ),
             reply=Explanations,
@@ -100,6 +100,12 @@ class ModelFeedback:
                     others=tuple(others[:MOST_OTHERS]),
                 ),
             )
+
+
+def _in_words_of(language: str) -> str:
+    return (
+        f" Write the explanations in {language}; names out of the code stay as they are." if language else ""
+    )
 
 
 def _hypothesis(one: Explanation, score: float, files: Files) -> Hypothesis | None:

@@ -36,8 +36,8 @@ from bot.queue import Halt, Interrupted, JobFailed, JobResult, TaskRequest
 from bot.render.parts import RunFacts
 from bot.render.search_tree import search_tree
 from bot.sealed_git import SealedGit
-from bot.serve import Engine
 from bot.settings import Settings
+from bot.tailored import Engine
 from bot.workflow import JOURNAL, WORK, run_job
 from sandbox import SandboxError, SandboxUnavailable
 from sandbox.redact import Redactor

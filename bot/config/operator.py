@@ -17,6 +17,9 @@ def terms_of(settings: Settings, *, sandbox: str) -> Terms:
     """``sandbox`` is the kind that is in use: only Docker has images to choose from. Raises ConfigError when
     a model shall drive and none is named."""
     models = _unique(settings.model.name, settings.models) if settings.model.name else ()
+    unpriced = tuple(name for name in models if prices(settings).of(name) is None)
+    if settings.budget.money or settings.day.money or settings.month.money:
+        models = tuple(name for name in models if name not in unpriced)  # no cap could be kept
     return Terms(
         ceiling=RepoConfig(
             triggers=TriggersPart(**settings.triggers.model_dump()),
@@ -28,7 +31,7 @@ def terms_of(settings: Settings, *, sandbox: str) -> Terms:
         ),
         labels=_unique(settings.label, settings.labels),
         models=models,
-        unpriced=tuple(name for name in models if prices(settings).of(name) is None),
+        unpriced=unpriced,
         images=_unique(settings.image, settings.images) if sandbox == DOCKER else (),
         setup=settings.setup_commands,
         driver=driver(settings),
