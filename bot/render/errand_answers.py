@@ -74,8 +74,6 @@ def _state(standing: Standing) -> str:
         case JobState.DONE:
             result = view.result
             said = f"{result.ending.value}: {result.summary}" if result is not None else "done"
-            if result is not None and result.pull_request.startswith(("https://", "http://")):
-                said = f"{said}, {result.pull_request}"
         case JobState.FAILED:
             said = f"failed: {view.error}"
     stopping = ", asked to stop" if view.cancelling and view.state.active else ""
@@ -110,4 +108,8 @@ def _used(standing: Standing) -> str:
 
 
 def _shown(standing: Standing) -> str:
-    return f"[run]({standing.url})" if standing.url else code(standing.view.job_id, 64)
+    shown = f"[run]({standing.url})" if standing.url else code(standing.view.job_id, 64)
+    result = standing.view.result
+    if result is not None and result.pull_request.startswith(("https://", "http://")):
+        return f"{shown}, [pull request]({result.pull_request})"
+    return shown
