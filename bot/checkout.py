@@ -1,8 +1,8 @@
-"""Gets a commit out of a repository and a patch back in, without a working tree (threats 7, 10 to 13).
+"""Gets a commit out of a repository, and makes one of a patch, without a working tree (threats 10 to 13).
 
 A :class:`Checkout` is a private bare repository that only this program writes: no hook, filter, attribute or
-configuration of the repository that it came from is ever read by git. Commits are built from objects. The
-same patch, message, identity and date make the same commit id: repeating a push is harmless.
+configuration of the repository that it came from is ever read by git. Nothing is pushed from here: the App
+makes its commits through the forge (``bot.github_git``), `codeagent fix` writes a patch.
 """
 
 from __future__ import annotations
@@ -126,53 +126,6 @@ class Checkouts:
             variables=_identity(change),
         )
 
-    def push(
-        self, checkout: Checkout, access: GitAccess, sha: str, branch: str, expected: str | None
-    ) -> None:
-        """Make the branch point to a commit, if it is where it is ``expected`` (None: does not exist yet).
-
-        A branch that already points there is left as it is. Anything else means that somebody works on it:
-        CheckoutError, and nothing is overwritten.
-        """
-        check_branch(branch)
-        _check_url(access.url)
-        found = self.remote_branch(checkout, access, branch)
-        if found == sha:
-            return
-        if found != expected:
-            raise CheckoutError(
-                f"Branch {branch} was changed by somebody else: it is at {found or 'nothing'}, expected was "
-                f"{expected or 'no such branch'}. Nothing was pushed; look at the branch, or delete it."
-            )
-        ref = f"refs/heads/{branch}"
-        lease = f"--force-with-lease={ref}:{expected or ''}"
-        try:
-            self._network(
-                GitCall(
-                    arguments=("push", "--quiet", "--no-verify", lease, access.url, f"{sha}:{ref}"),
-                    git_dir=checkout.git_dir,
-                    access=access,
-                    transports=_transports(access.url),
-                    seconds=600,
-                )
-            )
-        except CheckoutError:
-            # The answer may have been lost after the push went through.
-            if self.remote_branch(checkout, access, branch) != sha:
-                raise
-
-    def commit_and_push(
-        self, checkout: Checkout, access: GitAccess, change: Change, branch: str, expected: str | None
-    ) -> str:
-        sha = self.commit(checkout, change)
-        self.push(checkout, access, sha, branch, expected)
-        return sha
-
-    def remote_branch(self, checkout: Checkout, access: GitAccess, branch: str) -> str | None:
-        """Where the branch is now, over there."""
-        ref = f"refs/heads/{check_branch(branch)}"
-        return self._remote_refs(checkout.git_dir, access, ref).get(ref)
-
     def diff(self, checkout: Checkout, sha: str) -> bytes:
         """The patch from the checkout's commit to another one, as `git apply` takes it."""
         plain = ("--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", "--binary", "--full-index")
@@ -284,7 +237,7 @@ class Checkouts:
         return {name: sha for sha, name in pairs if COMMIT_ID.fullmatch(sha)}
 
     def _network(self, call: GitCall) -> bytes:
-        """Every one of these calls may be repeated: fetches, questions, and pushes under a lease."""
+        """Every one of these calls may be repeated: fetches and questions."""
         for pause in (*_NETWORK_PAUSES, None):
             try:
                 return self.git.run(call)
@@ -314,14 +267,6 @@ def valid_branch(name: str) -> bool:
         and not any(part.endswith((".", ".lock")) for part in parts)
         and parts[0] not in ("HEAD", "refs")
     )
-
-
-def check_branch(name: str) -> str:
-    if not valid_branch(name):
-        raise CheckoutError(
-            f"{name[:200]!r} is no branch name that is used here: it may have letters, digits and . _ - /"
-        )
-    return name
 
 
 def planned_modes(entries: Mapping[str, Entry], files: Mapping[str, bytes | None]) -> dict[str, str]:
@@ -403,15 +348,9 @@ def _explained(error: GitFailed, call: GitCall) -> GitFailed:
     return GitFailed(f"{error} {remedy}".strip(), error.said)
 
 
-_NO_ACCESS: Final = "Is the App installed on this repository, with read and write access to its contents?"
+_NO_ACCESS: Final = "Is the App installed on this repository, with access to its contents?"
 _REMEDIES: Final = (
-    (r"workflows? permission|without `workflows`", "The App never changes workflow files; leave them out."),
     (r"not found|40[134]|could not read Username|Authentication failed|Permission denied", _NO_ACCESS),
-    (r"protected branch|GH006|GH013", "A rule of the repository forbids it: allow the App this branch name."),
-    (
-        r"stale info|fetch first|non-fast-forward",
-        "Somebody changed the branch meanwhile; nothing was pushed.",
-    ),
     (r"not our ref|couldn't find remote ref", "The commit is no longer there: was the branch rewritten?"),
     (r"No space left", "The disk is full: free some space."),
 )

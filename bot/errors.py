@@ -2,7 +2,7 @@
 
 BotError
 ├── ConfigError            settings or .github/codeagent.yml cannot be used; the message names key and remedy
-├── CheckoutError          git could not clone, export or push; command and redacted output inside
+├── CheckoutError          git could not clone or export; command and redacted output inside
 └── ForgeError             GitHub answered no, or not at all
     ├── ForgeRefused       401/403/404/409/422: repeating will not help; the message says what to change
     └── ForgeUnavailable   5xx, rate limit, timeout: worth repeating; ``retry_after`` in seconds when known

@@ -15,7 +15,6 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 
 import structlog
 
-from bot.checkout import check_branch
 from bot.errors import ForgeError, ForgeRefused, ForgeUnavailable
 from bot.forge import (
     Annotation,
@@ -282,10 +281,10 @@ class GitHubForge:
         return self._commits.create(replace(new, message=self._clean(new.message)))
 
     def merge_base(self, base: str, head: str) -> str:
-        return self._commits.merge_base(check_branch(base), check_branch(head))
+        return self._commits.merge_base(base, head)
 
     def move_branch(self, name: str, sha: str, expected: str | None) -> bool:
-        return self._commits.move(check_branch(name), sha, expected)
+        return self._commits.move(name, sha, expected)
 
     # --- review threads -------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from bot.checkout import planned_modes
+from bot.checkout import planned_modes, valid_branch
 from bot.errors import CheckoutError, ForgeRefused
 from bot.forge import NewCommit
 from bot.github_line import Line
@@ -152,6 +152,8 @@ class Commits:
 
     def _move(self, branch: str, sha: str, expected: str | None) -> bool:
         """GitHub refuses what is not forward of where the branch is by then, so nothing is overwritten."""
+        if expected is None and not valid_branch(branch):  # others' branches have the names that they have
+            raise ForgeRefused(f"{branch[:200]!r} is no name for a branch that is made here.", status=422)
         now = self.tip(branch)
         if now == sha:
             return True

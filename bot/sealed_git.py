@@ -67,8 +67,6 @@ CONFIGURATION: Final = (
     ("credential.helper", ""),
     ("submodule.recurse", "false"),
     ("fetch.recurseSubmodules", "false"),
-    ("push.recurseSubmodules", "no"),
-    ("push.gpgSign", "false"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
     ("protocol.version", "2"),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.checkout import Change, Checkouts, Person, check_branch, planned_modes, valid_branch
+from bot.checkout import Change, Checkouts, Person, planned_modes, valid_branch
 from bot.errors import CheckoutError
 from bot.tree_export import Entry, link_stays_inside, path_fault
 from tests.checkout.support import Work
@@ -43,14 +43,11 @@ NOT_USED = [
 @pytest.mark.parametrize("name", USED)
 def test_branch_names_that_are_used(name: str) -> None:
     assert valid_branch(name)
-    assert check_branch(name) == name
 
 
 @pytest.mark.parametrize("name", NOT_USED)
 def test_branch_names_that_are_not(name: str) -> None:
     assert not valid_branch(name)
-    with pytest.raises(CheckoutError, match="is no branch name"):
-        check_branch(name)
 
 
 @settings(max_examples=60)

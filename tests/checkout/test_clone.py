@@ -1,4 +1,4 @@
-"""Clone, export, commit and push over real smart HTTP."""
+"""Clone and export over real smart HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.checkout import Change, Checkout, Checkouts, Person
 from bot.errors import CheckoutError
 from bot.forge import GitAccess
 from bot.sealed_git import GitCall, SealedGit, basic
-from tests.double.faults import ResetAfter, ResetBefore, Slow, Status, StatusAfter
+from tests.double.faults import Slow, Status
 from tests.double.git import Author
 from tests.double.server import GitHubDouble
 
@@ -30,7 +30,6 @@ CHANGE = Change(
     committer=BOT,
     date=1_790_000_000,
 )
-BRANCH = "codeagent/issue-1-abcd"
 
 Access = Callable[..., GitAccess]
 
@@ -63,26 +62,6 @@ def test_exactly_the_commit_is_exported(
     assert count == b"1\n", "no history was fetched"
 
 
-def test_push_makes_the_commit_and_is_repeatable(
-    github: GitHubDouble, base: str, access: Access, checkouts: Checkouts, tmp_path: Path
-) -> None:
-    reach = access(DEMO)
-    sha = checkouts.commit_and_push(checkouts.clone(reach, base, tmp_path / "1"), reach, CHANGE, BRANCH, None)
-    again = checkouts.commit_and_push(
-        checkouts.clone(reach, base, tmp_path / "2"), reach, CHANGE, BRANCH, None
-    )
-    git = github.repository(DEMO).git
-    assert sha == again == git.tip(BRANCH)
-    commit = git.commit(sha)
-    assert (commit.author.name, commit.committer.email, commit.parents) == (BOT.name, BOT.email, (base,))
-    assert commit.message == "Fix x\n\nFixes #1"
-    entries = {entry.path: entry for entry in git.tree(sha, recursive=True) if entry.kind == "blob"}
-    assert set(entries) == {"a.py", "bin/run", "new/deep/file.py", "tests/test_a.py"}
-    assert entries["bin/run"].mode == "100755"
-    assert git.blob(entries["new/deep/file.py"].sha) == b"\xff\x00bytes"
-    assert len(github.requests_to("POST", "git-receive-pack")) == 1
-
-
 def test_the_diff_is_one_that_git_applies(
     base: str, access: Access, checkouts: Checkouts, tmp_path: Path
 ) -> None:
@@ -96,17 +75,6 @@ def test_the_diff_is_one_that_git_applies(
     assert (tmp_path / "tree/new/deep/file.py").read_bytes() == b"\xff\x00bytes"
 
 
-@pytest.mark.parametrize("fault", [ResetBefore(), Status(502), StatusAfter(502), ResetAfter()])
-def test_a_lost_push_ends_with_one_commit_on_the_branch(
-    github: GitHubDouble, base: str, access: Access, checkouts: Checkouts, tmp_path: Path, fault: object
-) -> None:
-    reach = access(DEMO)
-    checkout = checkouts.clone(reach, base, tmp_path / "git")
-    github.faults.add("POST", r"git-receive-pack", fault)  # type: ignore[arg-type]
-    sha = checkouts.commit_and_push(checkout, reach, CHANGE, BRANCH, None)
-    assert github.repository(DEMO).git.log(BRANCH) == [sha, *github.repository(DEMO).git.log(base)]
-
-
 def test_a_clone_survives_a_short_outage(
     github: GitHubDouble, base: str, access: Access, checkouts: Checkouts, tmp_path: Path
 ) -> None:
@@ -114,84 +82,7 @@ def test_a_clone_survives_a_short_outage(
     assert checkouts.clone(access(DEMO), base, tmp_path / "git").commit == base
 
 
-def test_somebody_elses_commits_are_never_overwritten(
-    github: GitHubDouble, base: str, access: Access, checkouts: Checkouts, tmp_path: Path
-) -> None:
-    reach = access(DEMO)
-    checkout = checkouts.clone(reach, base, tmp_path / "git")
-    sha = checkouts.commit_and_push(checkout, reach, CHANGE, BRANCH, None)
-    theirs = github.commit(DEMO, BRANCH, {"a.py": "x = 3\n"})
-    second = dataclasses.replace(CHANGE, files={"a.py": b"x = 4\n"})
-    with pytest.raises(
-        CheckoutError, match=f"changed by somebody else: it is at {theirs}, expected was {sha}"
-    ):
-        checkouts.commit_and_push(checkout, reach, second, BRANCH, sha)
-    assert github.repository(DEMO).git.tip(BRANCH) == theirs
-    with pytest.raises(CheckoutError, match="expected was no such branch"):
-        checkouts.commit_and_push(checkout, reach, second, BRANCH, None)
-
-
-def test_a_change_between_the_look_and_the_push_is_refused_by_the_lease(
-    github: GitHubDouble, base: str, access: Access, checkouts: Checkouts, tmp_path: Path
-) -> None:
-    reach = access(DEMO)
-    checkout = checkouts.clone(reach, base, tmp_path / "git")
-    sha = checkouts.commit(checkout, CHANGE)
-    first = checkouts.commit_and_push(
-        checkout, reach, dataclasses.replace(CHANGE, message="one"), BRANCH, None
-    )
-
-    class Racing(Checkouts):
-        def remote_branch(self, *_: object) -> str | None:
-            return first  # what it was, a moment ago
-
-    theirs = github.commit(DEMO, BRANCH, {"a.py": "x = 3\n"})
-    with pytest.raises(CheckoutError, match="stale info"):
-        Racing(sleep=lambda _: None).push(checkout, reach, sha, BRANCH, first)
-    assert github.repository(DEMO).git.tip(BRANCH) == theirs
-
-
-def test_an_expected_branch_is_moved(
-    github: GitHubDouble, base: str, access: Access, checkouts: Checkouts, tmp_path: Path
-) -> None:
-    reach = access(DEMO)
-    checkout = checkouts.clone(reach, base, tmp_path / "git")
-    first = checkouts.commit_and_push(checkout, reach, CHANGE, BRANCH, None)
-    second = checkouts.commit_and_push(
-        checkout, reach, dataclasses.replace(CHANGE, files={"a.py": b"x = 4\n"}), BRANCH, first
-    )
-    assert github.repository(DEMO).git.tip(BRANCH) == second != first
-
-
 # --- refusals ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("permissions", "files", "protect", "said"),
-    [
-        ({"contents": "read"}, {"a.py": b"1"}, False, "read and write access to its contents"),
-        ({}, {".github/workflows/ci.yml": b"on: push"}, False, "never changes workflow files"),
-        ({}, {"a.py": b"1"}, True, "rule of the repository forbids it"),
-    ],
-)
-def test_refused_pushes_say_what_to_do(
-    github: GitHubDouble,
-    base: str,
-    access: Access,
-    checkouts: Checkouts,
-    tmp_path: Path,
-    permissions: dict[str, str],
-    files: dict[str, bytes],
-    protect: bool,
-    said: str,
-) -> None:
-    if protect:
-        github.protect(DEMO, BRANCH)
-    reach = access(DEMO, **permissions)
-    checkout = checkouts.clone(reach, base, tmp_path / "git")
-    with pytest.raises(CheckoutError, match=said):
-        checkouts.commit_and_push(checkout, reach, dataclasses.replace(CHANGE, files=files), BRANCH, None)
-    assert github.repository(DEMO).git.tip(BRANCH) is None
 
 
 def test_clone_refusals(
@@ -237,16 +128,15 @@ def _secrets(token: str) -> tuple[str, str]:
 def test_the_token_is_in_no_argument_and_no_file(
     github: GitHubDouble, base: str, access: Access, checkouts: Checkouts, tmp_path: Path
 ) -> None:
-    """Threats 10 and 11: arguments sampled from /proc all through a slow clone and push."""
+    """Threats 10 and 11: arguments sampled from /proc all through a slow clone."""
     reach = access(DEMO)
-    for path in (r"info/refs", r"git-upload-pack", r"git-receive-pack"):
+    for path in (r"info/refs", r"git-upload-pack"):
         github.faults.add("*", path, Slow(0.3))
     over, seen = threading.Event(), set[bytes]()
     sampler = threading.Thread(target=_sample_arguments, args=(over, seen))
     sampler.start()
     try:
         checkout = checkouts.clone(reach, base, tmp_path / "git")
-        checkouts.commit_and_push(checkout, reach, CHANGE, BRANCH, None)
         checkouts.export(checkout, tmp_path / "tree")
     finally:
         over.set()
@@ -293,11 +183,9 @@ def test_the_token_is_in_no_error_and_no_log(
 
 def test_what_git_says_is_redacted(access: Access, base: str, tmp_path: Path) -> None:
     git = SealedGit(redact=lambda text: text.replace("demo", "****"))
-    reach = access(DEMO, contents="read")
-    checkouts = Checkouts(git=git, sleep=lambda _: None)
-    checkout = checkouts.clone(reach, base, tmp_path / "git")
+    reach = dataclasses.replace(access(DEMO), token="wrong")
     with pytest.raises(CheckoutError) as caught:
-        checkouts.commit_and_push(checkout, reach, CHANGE, BRANCH, None)
+        Checkouts(git=git, sleep=lambda _: None).clone(reach, base, tmp_path / "git")
     assert "demo" not in str(caught.value)
     assert "****" in str(caught.value)
 
