@@ -23,7 +23,7 @@ from rich.markup import escape
 
 from agent.errors import AgentError
 from agent.types import Asking, Outcome, Solved, Unrunnable, Unsolved
-from bot import engine
+from bot import config_cli, engine
 from bot.bench import cli as bench_cli
 from bot.bench.wiring import wire
 from bot.doctor_cli import doctor
@@ -293,6 +293,7 @@ def _stop(message: str, code: int) -> Never:
 
 
 bench_cli.register(bench_app, console, _rim, wire)
+config_cli.register(app, _rim)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,8 +5,6 @@ It can only tighten what the operator allows. The parts are in ``bot.config``.
 
 from __future__ import annotations
 
-from typing import Any
-
 from bot.config.keys import RepoConfig
 from bot.config.reading import LARGEST, PATH, read_repo_config
 from bot.config.terms import Terms, settle, tighten_budget, tighten_limits
@@ -17,12 +15,7 @@ __all__ = [
     "RepoConfig",
     "Terms",
     "read_repo_config",
-    "repo_config_json_schema",
     "settle",
     "tighten_budget",
     "tighten_limits",
 ]
-
-
-def repo_config_json_schema() -> dict[str, Any]:
-    return RepoConfig.model_json_schema()

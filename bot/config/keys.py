@@ -183,7 +183,6 @@ class RepoConfig(_Part):
         default=None,
         pattern=r"^3\.\d{1,2}$",
         description="the version of Python, if the sandbox has it",
-        json_schema_extra={"type": ["string", "number"]},
     )
     driver: Driver | None = Field(
         default=None, description="who drives the search; built-in is always allowed"

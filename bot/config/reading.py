@@ -37,9 +37,12 @@ class Mistake:
     key: str
     message: str
 
+    @property
+    def text(self) -> str:
+        return f"{self.key}: {self.message}" if self.key else self.message
+
     def __str__(self) -> str:
-        place = f"line {self.line}: " if self.line else ""
-        return f"{place}{self.key}: {self.message}" if self.key else f"{place}{self.message}"
+        return f"line {self.line}: {self.text}" if self.line else self.text
 
 
 class Mistaken(ConfigError):

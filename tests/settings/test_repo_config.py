@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +14,6 @@ from bot.repo_config import (
     LARGEST,
     RepoConfig,
     read_repo_config,
-    repo_config_json_schema,
     tighten_budget,
     tighten_limits,
 )
@@ -131,7 +129,3 @@ def test_no_bytes_break_it(content: bytes) -> None:
     except ConfigError as error:
         said = str(error)
     assert len(said) < 5000
-
-
-def test_the_schema_is_published() -> None:
-    jsonschema.Draft202012Validator.check_schema(repo_config_json_schema())
