@@ -76,7 +76,7 @@ def run_setup(
 
 def _ports(settings: Settings, wish: SetupWish, place: GitHubPlace, *, goes_on: bool) -> SetupPorts:
     public = (wish.public or settings.public_url or "").rstrip("/")
-    relay = channel(wish.relay)
+    relay = channel(wish.relay or settings.relay_url or "")
     for hook in filter(None, (hook_of(wish.public) if wish.public else "", relay)):
         check_reachable(hook, place)
     name = wish.name or f"codeagent-{secrets.token_hex(3)}"  # names are unique on all of GitHub

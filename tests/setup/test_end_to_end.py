@@ -5,6 +5,7 @@ The set-up and the service are real processes; the person with the browser is pl
 
 from __future__ import annotations
 
+import json
 import queue
 import re
 import shlex
@@ -25,6 +26,7 @@ from bot.settings import Settings
 from bot.setup_cli import set_up_first
 from tests.acceptance.support import ROOT, free_port, plain_environment, until
 from tests.double.server import GitHubDouble
+from tests.setup.smee import relaying
 from tests.setup.support import forms
 
 OWNER = "acme"
@@ -142,29 +144,51 @@ def test_from_nothing_to_the_first_answered_issue(github: GitHubDouble, tmp_path
         again = [each for each in github.world.deliveries if each.redelivery]
         assert [(each.guid, each.status_code) for each in again] == [(delivery.guid, 202)]
         assert app.webhook_secret not in "".join(said)
+
+        env = str(data / "app.env")
+        with running(["doctor", "--json", "--env-file", env, "--sandbox", "bubblewrap"], tmp_path) as (
+            asked,
+            found,
+        ):
+            asked.wait(60)
+        assert asked.returncode == 0, found
+        assert {row["check"] for row in json.loads("".join(found)) if row["level"] != "ok"} == {"model"}
     assert process.returncode in (0, -15), said[-20:]
 
 
 @pytest.mark.bubblewrap
 @pytest.mark.slow
-def test_a_service_without_an_app_offers_the_set_up_and_goes_on(github: GitHubDouble, tmp_path: Path) -> None:
+def test_behind_a_relay_a_service_without_an_app_is_set_up_and_goes_on(
+    github: GitHubDouble, tmp_path: Path
+) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    settings = {
-        "CODEAGENT_DATA_DIR": str(tmp_path / "data"),
-        "CODEAGENT_API_URL": github.api_url,
-        "CODEAGENT_PUBLIC_URL": url,
-        "CODEAGENT_HOST": "0.0.0.0",  # the set-up listens on the loopback interface all the same
-        "TMPDIR": str(tmp_path),
-    }
-    words = ["serve", "--setup", "--port", str(port), "--sandbox", "bubblewrap"]
-    with running(words, tmp_path, **settings) as (process, said):
-        address = printed(said, rf"({url}/setup\?secret=\S+)")
-        assert listening(port) == {"127.0.0.1"}
-        click_through(address, github)
-        until(lambda: ready(url) or process.poll() is not None, lambda: f"readiness: {said}", seconds=60)
-        with httpx.Client() as browser:
-            assert browser.get(f"{url}/setup").status_code == 404
+    with relaying() as relay:
+        settings = {
+            "CODEAGENT_DATA_DIR": str(tmp_path / "data"),
+            "CODEAGENT_API_URL": github.api_url,
+            "CODEAGENT_RELAY_URL": relay.channel,
+            "CODEAGENT_HOST": "0.0.0.0",  # the set-up listens on the loopback interface all the same
+            "TMPDIR": str(tmp_path),
+        }
+        words = ["serve", "--setup", "--port", str(port), "--sandbox", "bubblewrap"]
+        with running(words, tmp_path, **settings) as (process, said):
+            address = printed(said, rf"({url}/setup\?secret=\S+)")
+            assert listening(port) == {"127.0.0.1"}
+            click_through(address, github)
+            until(lambda: ready(url) or process.poll() is not None, lambda: f"readiness: {said}", seconds=60)
+            with httpx.Client() as browser:
+                assert browser.get(f"{url}/setup").status_code == 404
+            until(lambda: relay.listeners, lambda: f"a listener: {said}", seconds=60)
+
+            (app,) = github.world.apps.values()
+            assert app.webhook_url == relay.channel
+            github.create_repository(REPOSITORY, files={"README.md": "-\n"}, roles={"alice": "write"})
+            github.install(app.id, OWNER)
+            number = github.create_issue(REPOSITORY, "It breaks — really", "`f(1)` is `2`.", author="bob")
+            assert github.label_issue(REPOSITORY, number, "codeagent", actor="alice").status_code == 200
+            until(lambda: answered(github, number), lambda: f"an answer: {said[-30:]}", seconds=120)
+            assert relay.channel not in "".join(said)
     # With the keys of an earlier time there is nothing to set up.
     assert set_up_first(Settings(data_dir=tmp_path / "data"), port) == tmp_path / "data" / "app.env"
 
