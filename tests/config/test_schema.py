@@ -12,8 +12,11 @@ import yaml
 from hypothesis import given
 
 from bot.config.keys import RepoConfig
+from bot.config.keys_table import BOUNDS, keys_table, names
 from bot.config.reading import Mistaken, read_repo_config
 from bot.config.schema import schema, schema_text
+from bot.settings import Settings
+from bot.settings_shown import shown
 from tests.config.strategies import CONFIGS
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "codeagent.schema.json"
@@ -61,3 +64,16 @@ def test_what_is_refused_is_marked_in_editors_too(said: dict[str, Any]) -> None:
     assert not VALIDATOR.is_valid(said)
     with pytest.raises(Mistaken):
         read_repo_config(yaml.safe_dump(said).encode())
+
+
+def test_the_page_has_the_table_of_keys() -> None:
+    page = (PUBLISHED.parent / "configuration.md").read_text(encoding="utf-8")
+    assert f"keeps it true -->\n{keys_table()}<!-- end of keys -->" in page, "python -m bot.config.keys_table"
+
+
+def test_what_bounds_a_key_is_a_setting() -> None:
+    assert set(BOUNDS) <= set(names())
+    known = list(shown(Settings()))
+    for bound in BOUNDS.values():
+        for name in bound.partition(":")[0].partition(" (")[0].split(", "):
+            assert f"CODEAGENT_{name}" in known
