@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bot.settings import Settings, read_settings
+from bot import log
+from bot.settings import LogFormat, Settings, read_settings
 
 if TYPE_CHECKING:
     from bot.setup.pages import Finished
@@ -41,11 +42,13 @@ def setup(
     """Register a GitHub App: its permissions and events are asked for, its keys written to this machine."""
     from bot.setup.serve import SetupWish, run_setup
 
+    settings = read_settings()
+    _log(settings)
     console = Console(soft_wrap=True)
     wish = SetupWish(
         name=name, org=org, public=public_url, relay=relay, web=github_url, port=port, force=force
     )
-    made = run_setup(read_settings(), wish, lambda url: _announce(console, url, browser=browser))
+    made = run_setup(settings, wish, lambda url: _announce(console, url, browser=browser))
     if made is None:
         console.print("Ended without an App. Nothing was written.")
         raise typer.Exit(ENDED_WITHOUT)
@@ -61,6 +64,7 @@ def set_up_first(settings: Settings, port: int) -> Path:
     kept = files_in(settings.data_dir).env
     if kept.exists():
         return kept
+    _log(settings)
     console = Console(soft_wrap=True, stderr=True)
     made = run_setup(
         settings, SetupWish(port=port), lambda url: _announce(console, url, browser=False), goes_on=True
@@ -68,6 +72,10 @@ def set_up_first(settings: Settings, port: int) -> Path:
     if made is None:
         raise typer.Exit(ENDED_WITHOUT)
     return kept
+
+
+def _log(settings: Settings) -> None:
+    log.configure(str, level=settings.log_level.value, json=settings.log_format is LogFormat.JSON)
 
 
 def _announce(console: Console, url: str, *, browser: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -213,7 +213,8 @@ def test_pages_are_followed_and_old_ones_are_not_read_again(stage: Stage, once: 
     ledger.close()
 
 
-def test_two_servers_do_it_once(stage: Stage) -> None:
+def test_several_servers_do_it_once(stage: Stage, database: str) -> None:
+    stage = replace(stage, database=database)
     for number in range(5):
         stage.failed(f"guid-{number}")
     start = threading.Barrier(4, timeout=20)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import ConfigError
@@ -113,6 +113,7 @@ def test_what_is_no_delivery(data: str) -> None:
         assert all(value.isprintable() for value in taken.headers.values())
 
 
+@settings(max_examples=40)
 @given(
     st.recursive(
         st.none() | st.text() | st.integers() | st.floats(),
