@@ -41,7 +41,6 @@ def service(place: Path, canaries: Canaries) -> Iterator[Service]:
         "CODEAGENT_LIMITS__SECONDS": "30",
         "CODEAGENT_LIMITS__DISK_MIB": "96",
         "CODEAGENT_BUDGET__SECONDS": "150",
-        "CODEAGENT_TRIGGERS__CHECKS": "all",
     }
     with (
         GitHubDouble(place / "github") as github,
