@@ -53,7 +53,9 @@ ROWS = (
         (UNUSABLE, "budget.seconds", "limits"),
     ),
     Row(
-        "config-unknown", configured("image: evil\nenvironment: {A: b}\n"), (UNUSABLE, "image", "environment")
+        "config-unknown",
+        configured("run_as: root\nenvironment: {A: b}\n"),
+        (UNUSABLE, "run_as", "environment"),
     ),
     Row("config-python", configured("label: !!python/object/apply:os.system [id]\n"), (UNUSABLE,)),
     Row("config-off", configured("enabled: false\n"), ("switched me off",)),
