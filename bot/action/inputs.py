@@ -64,7 +64,7 @@ class Runner:
     @property
     def delivery(self) -> str:
         """In the place of a delivery's GUID."""
-        return f"run-{self.run}-{self.attempt}"
+        return f"actions-run-{self.run}-{self.attempt}"
 
 
 def read_fail_on(environment: Mapping[str, str]) -> frozenset[Status]:

@@ -131,7 +131,7 @@ def _work(step: Step, request: TaskRequest, recorder: Recorder, forges: TokenFor
         repair=recorder,
         data=step.data,
         clock=time.time,
-        wait=time.sleep,
+        wait=step.habits.sleep if step.habits else time.sleep,
         redact=step.redact,
         run_url=lambda _run: step.runner.run_url,
         terms=terms,
@@ -186,7 +186,8 @@ def _failed(error: Exception, step: Step, *, own: bool) -> Told:
     if refused is None:
         return Told(status=Status.FAILED, reason=step.redact(str(error)))
     said = step.redact(str(refused))
-    return Told(status=Status.NO_PERMISSION, reason=said, advice=advice(refused, own=own))
+    lines = advice(refused, own=own, silent=not step.inputs.pull_request)
+    return Told(status=Status.NO_PERMISSION, reason=said, advice=lines)
 
 
 def _forges(step: Step) -> TokenForges:

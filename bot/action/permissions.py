@@ -10,6 +10,9 @@ from bot.errors import ForgeRefused
 ALL: Final = {"contents": "write", "issues": "write", "pull-requests": "write"}
 """What a label needs to become a pull request."""
 
+SILENT: Final = {"contents": "read", "issues": "read", "pull-requests": "read"}
+"""What it needs to become a patch."""
+
 PULLS_SWITCHED_OFF: Final = "not permitted to create or approve pull requests"
 _PAIR: Final = re.compile(r"([a-z_]+)=(read|write)", re.ASCII)
 
@@ -25,8 +28,9 @@ def refusal_of(error: BaseException | None) -> ForgeRefused | None:
     return None
 
 
-def advice(refused: ForgeRefused, *, own: bool) -> str:
-    """Markdown for whoever can change it. ``own``: the token is the workflow's own."""
+def advice(refused: ForgeRefused, *, own: bool, silent: bool = False) -> str:
+    """Markdown for whoever can change it. ``own``: the token is the workflow's own; ``silent``: nothing is
+    to be written. Everything that is needed is named, so that the next one is not missing then."""
     if refused.status == 401:
         return (
             "The token is not, or no longer, valid. An App's token ends after an hour: make it in this job."
@@ -37,11 +41,12 @@ def advice(refused: ForgeRefused, *, own: bool) -> str:
             "*Settings → Actions → General → Allow GitHub Actions to create and approve pull requests* "
             "(in the organisation's settings first), or give an App's token as `github-token`."
         )
+    lines = _lines({**(SILENT if silent else ALL), **_beyond(needed(refused))})
     if not own:
-        return f"Give the App (or token) these permissions on the repository:\n\n{_lines(needed(refused))}"
+        return f"Give the App (or token) these permissions on the repository:\n\n{lines}"
     return (
         "Add to the job (one that the workflow's own `permissions` do not name is not granted):\n\n"
-        f"```yaml\npermissions:\n{_lines(needed(refused) or ALL)}\n```"
+        f"```yaml\npermissions:\n{lines}\n```"
     )
 
 
@@ -51,5 +56,9 @@ def needed(refused: ForgeRefused) -> dict[str, str]:
     return {name.replace("_", "-"): level for name, level in _PAIR.findall(first)}
 
 
+def _beyond(permissions: dict[str, str]) -> dict[str, str]:
+    return {name: level for name, level in permissions.items() if level == "write" or name not in ALL}
+
+
 def _lines(permissions: dict[str, str]) -> str:
-    return "\n".join(f"  {name}: {level}" for name, level in sorted((permissions or ALL).items()))
+    return "\n".join(f"  {name}: {level}" for name, level in sorted(permissions.items()))

@@ -20,6 +20,7 @@ from bot.queue import Kind, Reply, TaskRequest
 from bot.render.answers import QUESTION
 from bot.triggers import Again, Checks, Decision, Ignored, Said, Stop, TriggerPolicy, Wanted, decide
 from bot.webhook import BODY_CAP, TEXT_CAP, TITLE_CAP, Delivery, Malformed, parse, storable
+from bot.work.parts import MAY_ASK
 
 UNADDRESSED: Final = frozenset(("schedule", "workflow_dispatch", "repository_dispatch"))
 """Events that name no issue: without inputs the next labelled issue is taken."""
@@ -179,8 +180,8 @@ def _about(request: TaskRequest, issue: Issue, label: str) -> TaskRequest:
 
 
 def _next(runner: Runner, label: str, forges: TokenForges) -> TaskRequest | Nothing:
-    """The oldest one that was not dealt with; whoever set the label has asked (a label that an issue form or
-    somebody without the right set counts for nothing: the job looks)."""
+    """The oldest one that was not dealt with; whoever set the label has asked. A label that an issue form, or
+    somebody without the right, has set counts for nothing."""
     request = _asked(runner, forges, "", "")
     forge = _opened(runner.repository, request.repository_id, forges)
     found = forges.ask(labelled_issues(runner.repository, label))
@@ -188,7 +189,8 @@ def _next(runner: Runner, label: str, forges: TokenForges) -> TaskRequest | Noth
         issue = shape.issue()
         if issue.is_pull_request or _dealt_with(forge, request.repository_id, issue.number):
             continue
-        if sender := _labelled_by(runner.repository, issue.number, label, forges):
+        sender = _labelled_by(runner.repository, issue.number, label, forges)
+        if sender and forge.permission(sender) in MAY_ASK:
             return _about(replace(request, sender=sender, actors=()), issue, label)
     return Nothing(reason=f"no open issue with the label {label!r} is still to be dealt with")
 

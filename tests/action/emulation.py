@@ -24,7 +24,7 @@ import yaml
 
 from tests.action.expressions import NotEmulated, condition, interpolate
 
-COMMAND = re.compile(r"::([a-z-]+)(?: ([^:]*))?::(.*)")
+COMMAND = re.compile(r"::([a-z-]+)(?: (.*?))?::(.*)")
 ANNOTATIONS = ("error", "warning", "notice", "debug")
 OTHERS = ("group", "endgroup", "add-mask", "stop-commands")
 
@@ -172,7 +172,7 @@ class _Job:
     def _read(self, output: str) -> None:
         self.log.append(output)
         stopped = ""
-        for line in output.splitlines():
+        for line in re.split(r"\r\n|\r|\n", output):
             match = COMMAND.fullmatch(line.lstrip())
             if stopped:
                 stopped = "" if line.strip() == f"::{stopped}::" else stopped
@@ -220,7 +220,7 @@ def _unescaped(text: str) -> str:
 def _pairs(text: str) -> dict[str, str]:
     """``name=value`` lines and ``name<<END`` blocks."""
     found: dict[str, str] = {}
-    lines = iter(text.splitlines())
+    lines = iter(text.removesuffix("\n").split("\n") if text else ())
     for line in lines:
         name, block, end = line.partition("<<")
         if block and "=" not in name:
