@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.app import create_app
 from bot.catch_up import (
     LONGEST_AGO,
     MOST_ATTEMPTS,
@@ -33,6 +34,7 @@ from tests.double.faults import PrimaryRateLimit, ResetAfter, Status
 from tests.double.server import Credentials, GitHubDouble
 from tests.double.state import Delivery
 from tests.setup.support import Clock, quick
+from tests.webhook.test_app import GUID, OK, Client, MemoryJobs, post, web
 
 NOW = 1_700_000_000.0
 
@@ -271,6 +273,32 @@ def test_faults(
         stage.github.faults.clear()
         stage.clock.now += 1000
         assert once() == CaughtUp(listed=3, again=3), "nothing was taken for done"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "arrived"),
+    [
+        (OK, {}, 202, True),
+        (OK, {"X_GitHub_Event": "push"}, 200, True),  # nothing is asked for: it need not come again
+        (OK, {"X_Hub_Signature_256": "sha256=" + "0" * 64}, 401, False),
+        (b"{", {}, 400, False),
+        (OK, {"Content_Type": "text/plain"}, 415, False),
+    ],
+)
+def test_what_counts_as_arrived(
+    body: bytes, headers: dict[str, str | None], status: int, arrived: bool
+) -> None:
+    told: list[str] = []
+    client = Client(create_app(replace(web(MemoryJobs()), arrived=told.append)))
+    assert post(client, body, **headers).status_code == status
+    assert told == ([GUID] if arrived else [])
+
+
+def test_what_could_not_be_queued_has_not_arrived() -> None:
+    told: list[str] = []
+    client = Client(create_app(replace(web(MemoryJobs(down=True)), arrived=told.append)))
+    assert post(client, OK).status_code == 503
+    assert told == []
 
 
 def test_a_database_that_fails_loses_no_delivery(tmp_path: Path) -> None:
