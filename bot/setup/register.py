@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
-from bot.errors import ConfigError
 from bot.github import AppKeys, Habits, Link
 from bot.github_app import AppDesk, Made, convert
 from bot.settings import SHORTEST_SECRET
@@ -24,20 +22,19 @@ log = structlog.get_logger("bot.setup")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registrar:
-    """``data``: where the keys go, and what the service will keep its data in. ``told``: is called with what
-    there is now."""
+    """``data``: where the keys go, and what the service will keep its data in."""
 
     place: GitHubPlace
     data: Path
     label: str
+    api_version: str | None = None  # an older Enterprise server may know no newer one
     force: bool = False
     goes_on: bool = False
     habits: Habits = field(default_factory=Habits)
-    told: Callable[[Finished], None] = lambda _: None
 
     def __call__(self, code: str, wish: Wish) -> Finished:
         """Raises ForgeRefused, ForgeUnavailable and ConfigError."""
-        link = Link(api_url=self.place.api, web_url=self.place.web)
+        link = Link(api_url=self.place.api, web_url=self.place.web, api_version=self.api_version)
         made = convert(code, link, habits=self.habits)
         secret = self._secret(made, link)
         files = files_in(self.data)
@@ -52,7 +49,6 @@ class Registrar:
             goes_on=self.goes_on,
         )
         log.info("registered", app=made.id, slug=made.slug, keys=str(files.env))
-        self.told(finished)
         return finished
 
     def _secret(self, made: Made, link: Link) -> str:
@@ -68,11 +64,8 @@ class Registrar:
 
     def _variables(self, made: Made, secret: str, wish: Wish, key: Path) -> dict[str, str]:
         """The client secret is not kept: nothing here signs anybody in."""
-        if not made.pem.startswith("-----BEGIN "):
-            raise ConfigError("GitHub sent a private key that is no PEM text.")
-        optional = (
-            {"CODEAGENT_PUBLIC_URL": wish.public} if wish.public else {"CODEAGENT_RELAY_URL": wish.hook}
-        )
+        where = ("PUBLIC_URL", wish.public) if wish.public else ("RELAY_URL", wish.hook)
+        version = {"CODEAGENT_API_VERSION": self.api_version} if self.api_version else {}
         return {
             "CODEAGENT_APP_ID": str(made.id),
             "CODEAGENT_CLIENT_ID": made.client_id,
@@ -81,5 +74,6 @@ class Registrar:
             "CODEAGENT_API_URL": self.place.api,
             "CODEAGENT_WEB_URL": self.place.web,
             "CODEAGENT_DATA_DIR": str(self.data.absolute()),
-            **optional,
+            f"CODEAGENT_{where[0]}": where[1],
+            **version,
         }

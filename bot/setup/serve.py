@@ -89,7 +89,12 @@ def _ports(settings: Settings, wish: SetupWish, place: GitHubPlace, *, goes_on: 
         relay=relay,
         tickets=Tickets(time.monotonic),
         register=Registrar(
-            place=place, data=settings.data_dir, label=settings.label, force=wish.force, goes_on=goes_on
+            place=place,
+            data=settings.data_dir,
+            label=settings.label,
+            api_version=settings.api_version,
+            force=wish.force,
+            goes_on=goes_on,
         ),
     )
 
