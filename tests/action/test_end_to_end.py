@@ -1,4 +1,4 @@
-"""action.yml from the file itself, step by step as a runner takes them, against the double: each way it ends."""
+"""action.yml from the file itself, step by step as a runner takes them, on the double: each way it ends."""
 
 from __future__ import annotations
 
@@ -113,9 +113,11 @@ def test_reproduced_and_not_repaired(workplace: Workplace) -> None:
 def test_over_budget(workplace: Workplace) -> None:
     repository = workplace.repository("short-of-time")
     number, event = workplace.labelled(repository)
-    ran = workplace.job(repository, "issues", event, {"max-minutes": "0.01", "fail-on": "unsolved"})
+    ran = workplace.job(
+        repository, "issues", event, {"config": "budget: {iterations: 1}", "fail-on": "unsolved"}
+    )
     ended(ran, "over-budget", code=7)
-    assert "time cap" in workplace.github.comments(repository, number)[0].body
+    assert "iteration cap" in workplace.github.comments(repository, number)[0].body
 
 
 @pytest.mark.bubblewrap

@@ -233,9 +233,8 @@ def test_a_task_without_an_issue(stage: Stage, github: GitHubDouble) -> None:
 def test_a_patch_and_nothing_else(stage: Stage) -> None:
     """contents: read is enough for it."""
     _, payload = stage.labelled()
-    told = stage.run(
-        "issues", payload, pull_request=False, permissions={"contents": "read", "issues": "read"}
-    )
+    least = {"contents": "read", "issues": "read", "pull_requests": "read"}
+    told = stage.run("issues", payload, pull_request=False, permissions=least)
     assert (told.status, told.pull_request, told.patch) == (Status.SOLVED, "", True)
     assert "git apply" in summary(told)
     assert (stage.kept / "fix.patch").read_bytes().startswith(b"diff --git")
