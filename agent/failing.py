@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from agent.executor import Bench
 from agent.protocols import SourceTree
 from agent.reproduction import exception_name, lies_in
-from agent.types import Baseline, FailingTests, NamedFailure, Rerun, State, TestFile
+from agent.types import Baseline, FailingTests, NamedFailure, Patch, Rerun, State, TestFile
 from sandbox.suites.types import CaseResult, SuiteReport, Verdict
 
 MOST = 300  # failing tests that are run again; with more of them something else is wrong
@@ -42,10 +43,24 @@ def rerun(failing: FailingTests, baseline: Baseline, bench: Bench, source: Sourc
             for attempt in range(failing.runs)
         ]
     )
-    return tuple(
+    ran = (
         judged(test, exception, reports, baseline, there=source.read(_file(test)))
         for test, exception in chosen.items()
     )
+    if failing.began is None:
+        return tuple(ran)
+    earlier = bench.run(State(patch=failing.began), tuple(chosen), fresh=True, label="where the branch began")
+    report = bench.reports([earlier])[0]
+    return tuple(replace(each, began=_then(report, each.test, failing.began)) for each in ran)
+
+
+def _then(report: SuiteReport, test: str, began: Patch) -> str:
+    """A test that did not run was not there yet if its file was another; else nothing can be told."""
+    case = _case(report, test)
+    if case is None or case.verdict is Verdict.SKIPPED:
+        there = began.overlay.get(_file(test), b"")
+        return "absent" if there is None or (there and report.cases) else ""
+    return "failed" if case.failing else "passed"
 
 
 def resolve(named: Iterable[NamedFailure], known: Collection[str]) -> dict[str, str]:

@@ -142,10 +142,13 @@ class FailingTests:
     """The repository's own tests that are said to fail on base: they are the reproduction, as they stand.
 
     ``named`` empty: whatever fails in the suite. They are run ``runs`` times before anything is tried.
+    ``began`` makes of base the commit where its branch began: there they are run once, to tell whether it is
+    the branch that broke them.
     """
 
     named: tuple[NamedFailure, ...] = ()
     runs: int = 5
+    began: Patch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,7 @@ class Rerun:
     failed: int
     message: str = ""  # of the last failure, one line
     aside: str = ""
+    began: str = ""  # "passed", "failed" or "absent" where the branch began; empty: not asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ class Place:
 
     branch: str
     sha: str
+    base: str = ""  # of the pull request
     pull: int = 0
     fork: str = ""
     labels: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ def of_pull(pull: PullRequest, repository: str) -> Place:
     return Place(
         branch=pull.head,
         sha=pull.head_sha,
+        base=pull.base,
         pull=pull.number,
         fork="" if head.casefold() == repository.casefold() else head or "a deleted repository",
         labels=pull.labels,

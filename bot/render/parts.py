@@ -163,7 +163,18 @@ def reruns(ran: Sequence[Rerun]) -> str:
         for each in ordered[:LISTED]
     ]
     rest = len(ordered) - LISTED
-    return sections(table(("test", "failed in", ""), rows), f"and {rest} more" if rest > 0 else "").strip()
+    return sections(
+        table(("test", "failed in", ""), rows), f"and {rest} more" if rest > 0 else "", _began(ran)
+    ).strip()
+
+
+def _began(ran: Sequence[Rerun]) -> str:
+    counts = Counter(each.began for each in ran if each.began)
+    if not counts:
+        return ""
+    words = {"passed": "passed", "failed": "failed as well", "absent": "did not exist yet"}
+    told = [f"{counts[word]} {said}" for word, said in words.items() if counts[word]]
+    return f"Where this branch began: {', '.join(told)}."
 
 
 def known_trouble(base: Baseline) -> str:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
+
+import structlog
 
 from agent.codec import decode, encode
 from agent.errors import Cancelled
 from agent.protocols import JsonObject, JsonValue
-from agent.types import Asking, FailingTests, Outcome, Solved, StopReason, Task, Unrunnable, Unsolved
+from agent.types import Asking, FailingTests, Outcome, Patch, Solved, StopReason, Task, Unrunnable, Unsolved
 from bot.checks.annotate import pointed_at
+from bot.checks.began import undoing
 from bot.checks.place import PER_DAY, Place, asked_for, of_pull, turned_away
 from bot.checks.reports import Reports, gather
+from bot.errors import ForgeRefused
 from bot.forge import Conclusion, Forge
 from bot.names import names_of
 from bot.queue import Ending, FailedCheck, JobResult, TaskRequest
@@ -26,6 +31,8 @@ from bot.work.check_case import Case
 from bot.work.check_publish import publish_fix
 from bot.work.configured import declared
 from bot.work.parts import MAY_ASK, check_out, current_names, repair
+
+log = structlog.get_logger("bot.check")
 
 DAY = 86_400.0  # seconds
 
@@ -185,9 +192,30 @@ def _repair(case: Case, failing: FailingTests) -> JobResult:
     run.obey()
     tree = check_out(run)
     run.obey()
-    outcome = repair(run, case.config, tree, _task(case, failing), live=case.live)
+    began = _began(run, case.place, tree)
+    run.obey()
+    task = _task(case, replace(failing, began=began))
+    outcome = repair(run, case.config, tree, task, live=case.live)
     run.obey()
     return _conclude(case, outcome, tree)
+
+
+def _began(run: Run, place: Place, tree: Path) -> Patch | None:
+    """What undoes the pull request; None where there is none, or no telling."""
+    if not place.pull:
+        return None
+
+    def ask() -> str:
+        try:
+            return run.forge.merge_base(place.base, place.sha)
+        except ForgeRefused as error:  # nothing in common, or not to be seen: then it is not told
+            log.info("where the branch began is not known", job=run.job_id, error=str(error))
+            return ""
+
+    sha = run.ask("github.merge_base", {"base": place.base, "head": place.sha}, ask)
+    if not sha or sha == place.sha:
+        return None
+    return undoing(tree, check_out(run.based_on(place.branch, sha)))
 
 
 def _task(case: Case, failing: FailingTests) -> Task:

@@ -29,6 +29,7 @@ from agent.types import (
 from sandbox.suites.pytest_suite import PytestSuite
 from sandbox.suites.types import CaseResult, SuiteReport, Verdict
 from tests.agent.support import (
+    CALC,
     TASK,
     TEST_ZERO,
     ToySandboxes,
@@ -184,6 +185,25 @@ def test_one_flaky_test_beside_one_that_fails_is_set_aside(tree: Path) -> None:
         ZERO_ID: False,
         "tests/test_calc.py::test_positive": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("undone", "then"),
+    [
+        (
+            FileChange(
+                path="calc.py", content=CALC.replace("return 1\n    return", "return 0\n    return").encode()
+            ),
+            "passed",
+        ),
+        (FileChange(path="calc.py", content=CALC.encode()), "failed"),
+        (FileChange(path="tests/test_zero.py", content=None), "absent"),
+    ],
+)
+def test_whether_the_branch_broke_it_is_told(tree: Path, undone: FileChange, then: str) -> None:
+    outcome = run(tree, replace(named(ZERO_ID), began=Patch.of([undone])))
+    assert isinstance(outcome, Solved)
+    assert [each.began for each in outcome.reruns] == [then]
 
 
 def test_the_run_can_be_resumed_and_shown(tree: Path, tmp_path: Path) -> None:

@@ -14,15 +14,17 @@ import structlog.testing
 from agent.journal import FileJournal
 from agent.protocols import Journal
 from agent.types import FailingTests, NamedFailure, Outcome, Rerun, StopReason, TestFile, Unsolved
-from bot.checkout import valid_branch
+from bot.checkout import Checkout, valid_branch
 from bot.errors import CheckoutError, ForgeUnavailable
 from bot.names import names_for_check, names_of
 from bot.queue import Ending, FailedCheck, Halt, JobFailed, JobResult, Kind, TaskRequest
+from bot.tree_export import Export
 from bot.workflow import STEPS, run_job
 from tests.checks.samples import PYTEST, job
 from tests.review.support import Killed, Mortal
 from tests.workflow.fakes import (
     ASKING,
+    BASE,
     REQUEST,
     SOLVED,
     UNRUNNABLE,
@@ -260,6 +262,27 @@ def test_a_new_failing_commit_updates_the_same_pull_request(desk: Desk) -> None:
     first, _ = desk.state["commits"]
     assert desk.state["commits"][second]["parents"] == [NEWER, first]
     assert second in new["body"]
+
+
+@dataclass
+class GitOfBase(FakeGit):
+    """Where the branch began, a file was another."""
+
+    def export(self, checkout: Checkout, directory: Path) -> Export:
+        export = super().export(checkout, directory)
+        if checkout.commit == BASE:
+            (directory / "code.py").write_text("x = 0\n")
+        return export
+
+
+def test_what_a_pull_request_changed_is_known_to_the_engine(desk: Desk) -> None:
+    outcome = replace(FIXED, reruns=(replace(RERUN, began="passed"),))
+    assert desk(PULL, git=GitOfBase(desk.world), outcome=outcome).ending is Ending.SOLVED
+    failing = desk.repair.tasks[0].failing
+    assert failing is not None
+    assert failing.began is not None
+    assert failing.began.overlay == {"code.py": b"x = 0\n"}
+    assert "Where this branch began: 1 passed." in made(desk)[0]["body"]
 
 
 def test_a_log_that_is_gone_leaves_it_to_the_suite(desk: Desk) -> None:
