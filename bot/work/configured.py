@@ -18,12 +18,11 @@ from bot.render import answers
 from bot.repo_config import RepoConfig
 from bot.run import Run
 from bot.sanitize import code
-from bot.work.budget import within_budget
 
 
 def declared(run: Run) -> RepoConfig | JobResult:
-    """What counts for this repository, or how the job ends for it. ``run`` is based on the default branch,
-    and who asked may: the run is counted."""
+    """What counts for this repository, or how the job ends for it. ``run`` is based on the default branch.
+    Nothing is counted: ``bot.work.budget.within_budget`` does that."""
     try:
         config = _settled(run)
     except ConfigError as error:
@@ -40,7 +39,7 @@ def declared(run: Run) -> RepoConfig | JobResult:
         if run.request.comment:  # somebody waits for an answer
             run.comment(answers.switched_off(run.facts, key))
         return run.ended(Ending.REFUSED, f"switched off by {key}")
-    return within_budget(run, config)
+    return config
 
 
 def silent(run: Run) -> bool:
