@@ -55,6 +55,8 @@ def answer_review(run: Run) -> JobResult:
     wish = asked(run.request.body)
     if isinstance(wish, Chatter):
         return run.ended(Ending.ANSWERED, "nothing is asked for")
+    if not isinstance(wish, Stated) and desk.has_notes():
+        return run.ended(Ending.ANSWERED, "the comments of this review are answered one by one")
     base = run.effect("github.default_branch", {}, run.default_branch)
     if not base:
         return run.ended(Ending.UNRUNNABLE, "no default branch")

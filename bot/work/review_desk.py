@@ -76,6 +76,18 @@ class Desk:
             "github.merge_base", asked, lambda: self.run.forge.merge_base(pull.base, pull.head_sha)
         )
 
+    def has_notes(self) -> bool:
+        """Whether this is the text of a review that has comments beside the code: they say what is meant."""
+        note = self.note
+        if note.comment:
+            return False
+        found = self.run.effect(
+            "github.review_notes",
+            {"review": note.review},
+            lambda: {"count": len(self.run.forge.review_notes(note.pull, note.review))},
+        )
+        return bool(found["count"])
+
     # --- telling ---
 
     def answer(self, body: str) -> str:

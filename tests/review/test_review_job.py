@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from agent.types import GateResult, StopReason, Unsolved
@@ -168,6 +170,25 @@ def test_a_whole_review_is_answered_by_a_comment(review: Review) -> None:
     assert comment["issue"] == PULL
 
 
+@pytest.mark.parametrize(
+    ("body", "notes", "answers"),
+    [
+        ("See my comments.", 2, 0),  # they are answered one by one
+        ("Why not use a library?", 2, 0),
+        ("`mean(None)` should return `0`", 2, 1),  # says something of its own
+        ("See my comments.", 0, 1),
+    ],
+)
+def test_the_text_of_a_review_with_comments(review: Review, body: str, notes: int, answers: int) -> None:
+    review.repair.outcome = SOLVED
+    rows = [{"id": 60 + n, "author": "bob", "body": "x", "review": 9} for n in range(notes)]
+    with review.world.change() as state:
+        state["reviews"] = {str(PULL): rows}
+    review.run(asks(body, comment=0, thread=0, path="", line=0, hunk=""))
+    assert len(review.state["comments"]) == answers
+    assert review.state["answers"] == []
+
+
 def test_protected_files(tmp_path: Path) -> None:
     review = Review(tmp_path, world(tmp_path, config="protected: ['*.py']\n"))
     assert review.run(asks(SUGGESTION)).ending is Ending.HELD_BACK
@@ -297,6 +318,16 @@ def test_rounds_add_up_and_stand_once() -> None:
     assert again.startswith("Fixes #3\n\n## Proof\n")
 
 
+ROWS = [
+    "<!-- codeagent:reviewed -->",
+    "<!-- codeagent:reviewed end -->",
+    '<!-- codeagent:round {"key":"c1","who":"b","did":"x"} -->',
+    '<!-- codeagent:round {"key":"c9","who":"b","did":"x"} -->',
+    "<!-- codeagent:round {} -->",
+    "```",
+]
+
+
 @pytest.mark.parametrize(
     "spoilt",
     [
@@ -321,3 +352,14 @@ def test_a_long_description_is_cut_and_the_rows_stay() -> None:
 def test_the_spend_is_known() -> None:
     assert isinstance(UNSOLVED, Unsolved)
     assert SUGGESTED.spend == SPEND
+
+
+@given(st.text(max_size=400), st.lists(st.sampled_from(ROWS), max_size=6))
+def test_any_description_takes_a_row(text: str, rows: list[str]) -> None:
+    """Whatever people made of it: the row is there once, and what they wrote before it stays."""
+    row = Round(key="c9", who="bob", did="explained")
+    body = text + "\n" + "\n".join(rows)
+    twice = with_round(with_round(body, row), row)
+    assert [each for each in read_rounds(twice) if each.key == "c9"] == [row]
+    if "codeagent:reviewed" not in body:
+        assert twice.startswith(body.rstrip("\n"))
