@@ -153,7 +153,8 @@ def redactor(settings: Settings) -> Redactor:
     lines = [line for line in key.splitlines() if not line.startswith("-----")]  # each is enough of it
     password = _password(settings.database_url or "")
     model = [settings.model.api_key.get_secret_value()] if settings.model.api_key else []
-    return Redactor([key, *lines, app.webhook_secret.get_secret_value(), *password, *model])
+    channel = [urlsplit(settings.relay_url).path.strip("/")] if settings.relay_url else []
+    return Redactor([key, *lines, app.webhook_secret.get_secret_value(), *password, *model, *channel])
 
 
 def assemble(settings: Settings, services: Services | None, redact: Redactor) -> Service:
