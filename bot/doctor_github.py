@@ -187,7 +187,9 @@ def webhook(hook: Hook, settings: Settings, app: Registered) -> Iterator[Finding
         remedy = f"set CODEAGENT_PUBLIC_URL so that it can be compared; GitHub has it at {page}"
         yield Finding(name="webhook", ok=bool(hook.url), detail=f"to {shown}", remedy=remedy)
     else:
-        remedy = f"set the Webhook URL at {page} to {wanted[0]}, or CODEAGENT_PUBLIC_URL to what it is"
+        # a channel's name is not printed: what doctor says is pasted into public issues
+        to = wanted[0] if settings.public_url else "the value of CODEAGENT_RELAY_URL"
+        remedy = f"set the Webhook URL at {page} to {to}, or the setting to what it is"
         yield Finding(name="webhook", ok=hook.url in wanted, detail=f"to {shown}", remedy=remedy)
     if hook.content_type != "json":
         yield Finding(

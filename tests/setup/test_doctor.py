@@ -150,7 +150,7 @@ def test_webhook(
         setattr(app, name, value)
     found = look(**settings)
     assert bad(found) == wrong
-    assert "smee.io/x" not in found["webhook"].detail, "whoever knows the channel can read it"
+    assert "smee.io/x" not in str(found), "whoever knows the channel can read it"
 
 
 def test_deliveries(look: Look, stage: tuple[GitHubDouble, Credentials]) -> None:
