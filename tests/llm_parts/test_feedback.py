@@ -135,3 +135,11 @@ def test_nothing_fails_nothing_is_asked() -> None:
     part = ModelFeedback(method=Method(), model=model, packs=packs())
     assert not part.explain(view(replace(CHANGED, results=Results())))
     assert not model.asks
+
+
+@pytest.mark.parametrize("language", ["", "German"])
+def test_the_language_that_is_wanted_is_asked_for(language: str) -> None:
+    model = ScriptedModel(answers={"Explanations": [{"explanations": [one()]}]})
+    ModelFeedback(method=Method(language=language), model=model, packs=packs()).explain(view(STATE))
+    (turn,) = model.turns(Component.FEEDBACK)
+    assert ("Write the explanations in German;" in turn) is bool(language)
