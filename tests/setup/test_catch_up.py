@@ -200,6 +200,16 @@ def test_it_gives_up_on_what_always_fails(stage: Stage, once: Callable[[], Round
     assert [each.hopeless for each in rounds if isinstance(each, CaughtUp)].count(1) == 1
 
 
+def test_what_a_relay_swallowed_is_asked_for_when_it_cannot_be_under_way_any_more(
+    stage: Stage, once: Callable[[], Round]
+) -> None:
+    stage.github.clock.advance(5)  # after arrivals began to be written down
+    stage.failed("guid-astray", status=200)
+    found = [once() for _ in range(3)]
+    assert [each.again for each in found if isinstance(each, CaughtUp)] == [0, 0, 1]
+    assert stage.asked_again() == 1
+
+
 def test_pages_are_followed_and_old_ones_are_not_read_again(stage: Stage, once: Callable[[], Round]) -> None:
     rows = [stage.failed(f"guid-{number}", status=202) for number in range(130)]
     ledger = stage.ledger()

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from bot.cli import app as commands
 from bot.errors import ConfigError
 from bot.events import EventReader, ServerEvent, TooLong
 from bot.relay import PAUSES, Letter, Relay, Unusable, read_letter
@@ -254,3 +256,11 @@ def test_a_service_that_is_not_ready_is_asked_again(server: Server) -> None:
 def test_no_channel(channel: str) -> None:
     with pytest.raises(ConfigError):
         Relay(channel=channel, target="http://127.0.0.1:1/webhook")
+
+
+def test_the_command_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CODEAGENT_RELAY_URL", raising=False)
+    done = CliRunner().invoke(commands, ["relay"])
+    assert done.exit_code == 2
+    assert "CODEAGENT_RELAY_URL" in done.output
+    assert CliRunner().invoke(commands, ["relay", "http://smee.io/x"]).exit_code == 2
