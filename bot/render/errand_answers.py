@@ -64,10 +64,10 @@ def stopped(facts: RunFacts, jobs: int) -> str:
 def _state(standing: Standing) -> str:
     view = standing.view
     match view.state:
-        case JobState.QUEUED if standing.ahead:
+        case (JobState.WAITING | JobState.QUEUED) if standing.ahead:
             jobs = "one job has its" if standing.ahead == 1 else f"{standing.ahead} jobs have their"
             said = f"waits: {jobs} turn before"
-        case JobState.QUEUED:
+        case JobState.WAITING | JobState.QUEUED:
             said = "waits, and is next"
         case JobState.RUNNING:
             said = f"at work: {_phase(standing.seen)}"
@@ -81,16 +81,16 @@ def _state(standing: Standing) -> str:
 
 
 def _phase(seen: RunView | None) -> str:
-    """The latest phase that its journal knows of."""
+    """The phase that follows from what its journal has; a run of tests is there when it is over."""
     names = [phase.name for phase in seen.phases] if seen is not None else []
     if seen is None or not names:
-        return "starting"
+        return "starting, environment"
     if "proof" in names:
         return "proof"
     if any(name.startswith(("search", "model")) for name in names):
         states = len(seen.nodes) - 1
         return f"search, {states} states measured"
-    return names[-1]
+    return "baseline"
 
 
 def _used(standing: Standing) -> str:
