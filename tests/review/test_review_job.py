@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from agent.method import Driver
 from agent.types import GateResult, StopReason, Unsolved
+from bot.config.terms import Terms
 from bot.errors import ForgeRefused
 from bot.queue import Ending, Halt, JobFailed
 from bot.review.rounds import Round, read_rounds, with_round
@@ -168,6 +170,23 @@ def test_a_whole_review_is_answered_by_a_comment(review: Review) -> None:
     (comment,) = state["comments"]
     assert comment["marker"] == "<!-- codeagent:answer r9 -->"
     assert comment["issue"] == PULL
+
+
+@pytest.mark.parametrize("body", ["Please use a helper here", "`mean(None)` should return `0`"])
+def test_with_a_model_a_wish_is_worked_on(review: Review, body: str) -> None:
+    review.repair.outcome = SOLVED
+    result = review.run(asks(body), terms=Terms(driver=Driver.ESCALATE))
+    assert result.ending is Ending.SOLVED
+    (task,) = review.repair.tasks
+    assert task.text == body
+    assert task.review is not None
+    assert "code.py:2" in task.review.said
+
+
+def test_with_a_model_too_a_question_changes_nothing(review: Review) -> None:
+    review.run(asks("Why?"), terms=Terms(driver=Driver.ESCALATE))
+    assert review.repair.tasks == []
+    assert review.state["commits"] == {}
 
 
 @pytest.mark.parametrize(
