@@ -176,7 +176,7 @@ def test_once_more_is_the_same_pull_request(stage: Stage, github: GitHubDouble) 
 @pytest.mark.parametrize(
     ("event", "change", "reason"),
     [
-        ("issues", {"action": "opened"}, "labeled"),
+        ("issues", {"action": "opened"}, "opened"),
         ("issues", {"label": {"name": "bug"}}, "label"),
         ("push", {}, "not used"),
         ("issues", {"sender": {"login": "github-actions[bot]", "type": "Bot"}}, ""),
