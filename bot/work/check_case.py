@@ -44,16 +44,12 @@ class Case:
         return self.tell(Ending.HELD_BACK, "held back", answer, Conclusion.ACTION_REQUIRED)
 
     def live(self, live: Callable[[], bool]) -> LiveProgress:
-        """As Run.live_progress, in this case's words."""
+        """In the check run alone: it stands beside the checks that failed, and GitHub wants a second between
+        two edits of anything."""
         run, facts = self.run, self.facts
-
-        def comment(phase: str, detail: str) -> None:
-            if facts.pull:
-                body = run.text(answers.progress(facts, phase, detail))
-                run.forge.upsert_comment(facts.pull, run.names.comment, body)
 
         def check(phase: str, detail: str) -> None:
             body = answers.progress(facts, phase, detail)
             run.forge.upsert_check_run(run.redacted(answers.check_run(facts, run.names, phase, body)))
 
-        return LiveProgress((comment, check), run.ports.clock, live=live)
+        return LiveProgress((check,), run.ports.clock, live=live)

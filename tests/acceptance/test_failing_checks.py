@@ -149,6 +149,7 @@ def test_every_kind_of_failing_check(service: Service, tmp_path: Path) -> None:
         assert files == ("src/pager/pages.py",)
     assert here.tip("main") == before["main"]
     assert here.tip(feature) == before[feature]
+    assert "Where this branch began: 1 failed as well." in by_base[feature].body
     (comment,) = here.comments(own)
     assert f"/pull/{by_base[feature].number}" in comment.body
 
