@@ -11,7 +11,9 @@ from agent.context.pack import stable
 from agent.protocols import Context, SourceTree
 from agent.review import whole_change
 from agent.run import open_journal, repair
+from agent.show.read import read_run
 from agent.types import Baseline, FileChange, Outcome, Patch, Review, Solved, StopReason, Unsolved
+from bot.review.story import story
 from tests.agent.support import (
     CALC,
     GOOD,
@@ -87,6 +89,26 @@ def test_a_good_proposal_is_proven_against_the_branchs_own_tests(tmp_path: Path)
     assert outcome.proof.green.passing == {"tests/test_zero.py::test_sign_of_zero"}
     assert "tests/test_zero.py::test_sign_of_zero" in outcome.proof.baseline.passing
     assert outcome.proof.mutants  # of the whole change
+
+
+@pytest.mark.parametrize("review", [proposal(calc=SHORTER), proposal(calc=CALC)])
+def test_a_proof_is_resumed_and_replayed_from_its_journal(tmp_path: Path, review: Review) -> None:
+    first = proven(tmp_path, review)
+    path = tmp_path / "journal.jsonl"
+    before = path.read_bytes()
+    tree, sandboxes = tmp_path / "tree", ToySandboxes()
+    task = replace(TASK, review=review)
+    with open_journal(path, run="r", task=task) as journal:
+        again = repair(
+            task, tree, services(sandboxes, script()), journal, workbench=ToyWorkbench(tree, sandboxes)
+        )
+    assert again == first
+    assert sandboxes.runs == []
+    assert path.read_bytes() == before
+    view = read_run(path)
+    assert bool(view.chosen) is isinstance(first, Solved)
+    assert view.nodes[0].gates
+    assert story([view], "calc.py", 8) is None or not isinstance(first, Unsolved)
 
 
 def test_the_branchs_own_test_may_be_edited_while_it_still_fails_without_the_change(tmp_path: Path) -> None:
