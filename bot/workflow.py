@@ -35,7 +35,7 @@ from bot.work.explain import explain_issue
 from bot.work.fix import fix_issue
 from bot.work.parts import JOURNAL, STEPS
 from bot.work.review import answer_review
-from bot.work.review_desk import PULL, reply
+from bot.work.review_desk import ANSWER, PULL, reply
 from sandbox.errors import SandboxError
 
 __all__ = ["JOURNAL", "STEPS", "WORK", "run_job"]
@@ -147,7 +147,8 @@ def _say_that_it_failed(job_id: str, request: TaskRequest, ports: Ports, reason:
     names = names_of(request)
     recorded = _recorded(ports.run_directory(request.run or job_id) / STEPS)
     if request.kind is Kind.REVIEW:
-        _tell_the_reviewer(job_id, request, ports, reason, begun=PULL in recorded)
+        if PULL in recorded and ANSWER not in recorded:
+            _tell_the_reviewer(job_id, request, ports, reason)
         return
     if request.kind is Kind.CHECK:
         _tell_of_the_check(job_id, request, ports, reason, recorded)
@@ -166,8 +167,8 @@ def _say_that_it_failed(job_id: str, request: TaskRequest, ports: Ports, reason:
         log.error("nobody could be told that a job failed", job=job_id, error=str(error))
 
 
-def _tell_the_reviewer(job_id: str, request: TaskRequest, ports: Ports, reason: str, *, begun: bool) -> None:
-    if not begun or request.note is None:
+def _tell_the_reviewer(job_id: str, request: TaskRequest, ports: Ports, reason: str) -> None:
+    if request.note is None:
         return
     answer = ports.redact(review_answers.failed(_facts(job_id, request, ports), reason))
     try:

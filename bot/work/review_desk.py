@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
+import structlog
+
 from agent.protocols import JsonObject
 from agent.types import Spend
+from bot.errors import ForgeRefused
 from bot.forge import CheckRun, Conclusion, Forge, NewPullRequest, PullRequest
 from bot.names import OWN_BRANCHES, external_id
 from bot.progress import LiveProgress
@@ -17,6 +20,8 @@ from bot.render import review_answers
 from bot.render.parts import RunFacts
 from bot.review.rounds import Round, marker_of, with_round
 from bot.run import Run
+
+log = structlog.get_logger("bot.review")
 
 PULL: Final = "github.pull"
 """The effect that begins the work: whoever asked was allowed to."""
@@ -121,21 +126,26 @@ class Desk:
         self.run.effect("github.review_row", asdict(row), lambda: {"written": self._write(row)})
 
     def _write(self, row: Round) -> bool:
-        """False: it was closed meanwhile, and nothing is to be opened for a row."""
+        """False: it was closed meanwhile, and nothing is to be opened for a row; or GitHub will not have it,
+        which undoes neither commit nor answer."""
         now = self.run.forge.pull_request(self.note.pull)
         if now is None or not now.open or self.not_ours(now):
             return False
         url = self.run.ports.run_url("{run}")
-        self.run.forge.upsert_pull_request(
-            NewPullRequest(
-                head=now.head,
-                base=now.base,
-                title=now.title,
-                body=self.run.text(with_round(now.body, row, url)),
-                marker=marker_of(now.body),
-                labels=(),
+        try:
+            self.run.forge.upsert_pull_request(
+                NewPullRequest(
+                    head=now.head,
+                    base=now.base,
+                    title=now.title,
+                    body=self.run.text(with_round(now.body, row, url)),
+                    marker=marker_of(now.body),
+                    labels=(),
+                )
             )
-        )
+        except ForgeRefused as error:
+            log.warning("a review could not be entered", pull=self.note.pull, reason=str(error))
+            return False
         return True
 
     # --- the check run on the head ---

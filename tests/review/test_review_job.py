@@ -315,6 +315,13 @@ def test_what_breaks_is_told_to_the_reviewer(review: Review) -> None:
     assert "GitHub says no." in review.answer
 
 
+def test_what_breaks_after_the_answer_leaves_the_answer(review: Review) -> None:
+    review.forge.faults["pull"] = [ForgeRefused("Not this description.", status=422)]
+    assert review.run(asks(SUGGESTION)).ending is Ending.SOLVED
+    assert "I put the suggestion in its place" in review.answer
+    assert read_rounds(review.body) == ()
+
+
 def test_what_breaks_at_once_is_told_to_nobody(review: Review) -> None:
     review.forge.faults["permission"] = [ForgeRefused("GitHub says no.", status=403)]
     with capture_logs(), pytest.raises(JobFailed):
