@@ -15,10 +15,13 @@ from agent.types import FileChange, Outcome, Patch, Task, TestFile
 from bot.action.inputs import Inputs, Runner
 from bot.action.job import Step, act
 from bot.action.outputs import WorkflowLog
+from bot.action.request import Nothing, from_event
 from bot.action.status import Status
 from bot.action.summary import Told, summary
+from bot.action.token_forges import TokenForges
 from bot.config.terms import Terms
-from bot.github import Habits, Pace
+from bot.github import Habits, Link, Pace
+from bot.queue import Kind, TaskRequest
 from bot.settings import Settings
 from sandbox.redact import Redactor
 from tests.acceptance.support import ISSUE, LABEL, with_files
@@ -90,23 +93,8 @@ class Stage:
         raw: bytes | None = None,
         **inputs: Any,
     ) -> Told:
-        self.number += 1
         token = self.github.access_token(self.app.installation_id, permissions=permissions)
-        event_path = self.place / f"event-{self.number}.json"
-        body = {name: value for name, value in (payload or {}).items() if name != "installation"}
-        event_path.write_bytes(json.dumps(body).encode() if raw is None else raw)
-        runner = Runner(
-            event=event,
-            event_path=event_path,
-            repository=REPOSITORY,
-            repository_id=self.github.repository(REPOSITORY).id,
-            actors=actors,
-            run=str(self.number),
-            attempt="1",
-            server_url=self.github.site,
-            api_url=self.github.api_url,
-            temp=self.place,
-        )
+        runner = self.runner(event, payload, actors, raw)
         place = self.place / f"kept-{self.number}"
         settings = Settings(
             api_url=self.github.api_url, web_url=self.github.site, data_dir=self.place / "data"
@@ -124,6 +112,35 @@ class Stage:
                     habits=Habits(sleep=lambda _: None, pace=Pace(between=0)),
                 )
             )
+
+    def runner(
+        self,
+        event: str,
+        payload: Mapping[str, Any] | None,
+        actors: tuple[str, ...] = ("alice",),
+        raw: bytes | None = None,
+    ) -> Runner:
+        self.number += 1
+        event_path = self.place / f"event-{self.number}.json"
+        body = {name: value for name, value in (payload or {}).items() if name != "installation"}
+        event_path.write_bytes(json.dumps(body).encode() if raw is None else raw)
+        return Runner(
+            event=event,
+            event_path=event_path,
+            repository=REPOSITORY,
+            repository_id=self.github.repository(REPOSITORY).id,
+            actors=actors,
+            run=str(self.number),
+            attempt="1",
+            server_url=self.github.site,
+            api_url=self.github.api_url,
+            temp=self.place,
+        )
+
+    def asked(self, event: str, payload: Mapping[str, Any]) -> tuple[Runner, TokenForges]:
+        token = self.github.access_token(self.app.installation_id, permissions=ALL)
+        link = Link(api_url=self.github.api_url, web_url=self.github.site)
+        return self.runner(event, payload), TokenForges(token, link, own=True)
 
     @property
     def kept(self) -> Path:
@@ -374,3 +391,33 @@ def test_the_schedule_takes_the_oldest_that_is_left(stage: Stage, github: GitHub
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"[" * 200_000, b"{} {}"])
 def test_an_event_file_that_cannot_be_used(content: bytes, stage: Stage) -> None:
     assert stage.run("issues", raw=content).status is Status.USAGE
+
+
+def test_a_failed_workflow_is_a_failing_check(stage: Stage, github: GitHubDouble) -> None:
+    """The workflow is what opts in: no configuration has to. Forks ask for nothing by themselves."""
+    _, payload = stage.labelled()
+    repository = payload["repository"]
+    failed = {
+        "id": 5,
+        "name": "CI",
+        "head_branch": "main",
+        "head_sha": github.repository(REPOSITORY).git.tip("main"),
+        "conclusion": "failure",
+        "actor": {"login": "alice", "type": "User"},
+        "triggering_actor": {"login": "alice", "type": "User"},
+        "head_repository": {"id": repository["id"]},
+    }
+    event = {"action": "completed", "workflow_run": failed, **_frame(payload)}
+    runner, forges = stage.asked("workflow_run", event)
+    request = from_event(runner, LABEL, forges)
+    assert isinstance(request, TaskRequest)
+    assert (request.kind, request.label, request.actors) == (Kind.CHECK, LABEL, ("alice", "alice"))
+    assert request.check is not None
+    assert (request.check.workflow_run, request.check.branch) == (5, "main")
+    fork = {**event, "workflow_run": {**failed, "head_repository": {"id": 99}}}
+    runner, forges = stage.asked("workflow_run", fork)
+    assert isinstance(from_event(runner, LABEL, forges), Nothing)
+
+
+def _frame(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: payload[name] for name in ("repository", "sender")}
