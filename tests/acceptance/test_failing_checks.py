@@ -1,7 +1,7 @@
 """Issue 4, "must be shown" no. 3: failing checks, from signed webhooks to what comes of them, in sandboxes.
 
-One repository whose default branch and pull requests fail in different ways, all at once; then the first of
-them again while a fifth of all requests goes wrong.
+One repository whose default branch and pull requests fail in different ways, all at once, while a fifth of
+all requests goes wrong: one of everything comes of it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.support import OWNER, Service, answer_of, until, with_files
+from tests.acceptance.support import Service, answer_of, until, with_files
 from tests.checks.samples import job
 from tests.double.faults import Fault, Garbage, Planned, ResetAfter, ResetBefore, Status, StatusAfter
+from tests.double.server import GitHubDouble
 from tests.double.state import CheckRun, Comment, Delivery, Issue
 
 pytestmark = [pytest.mark.bubblewrap, pytest.mark.network, pytest.mark.slow]
@@ -86,24 +87,18 @@ class Failing:
 FAULTS: tuple[Fault, ...] = (Status(502), ResetBefore(), ResetAfter(), StatusAfter(502), Garbage())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Faulty:
-    here: Failing
-    before: str
-    rows: list[Planned]
-
-
-@pytest.fixture(scope="module")
-def faulty(service: Service) -> Iterator[Faulty]:
-    """A failing default branch, begun: it mostly waits, and may do so while others work."""
-    here = Failing(service, "faulty-checks", {"tests/test_first.py": FAILING})
-    place, faults = rf"{OWNER}/faulty-checks\b", service.github.faults
-    rows = [faults.add("*", place, FAULTS[n % 5], times=1, skip=4 * (n + 1)) for n in range(40)]
-    before = here.tip("main")
-    accepted(here.fails("main", LOG))
-    yield Faulty(here=here, before=before, rows=rows)
-    for row in rows:
-        row.left = 0
+@contextmanager
+def a_fifth_goes_wrong(github: GitHubDouble, repository: str) -> Iterator[list[Planned]]:
+    """Of all requests about a repository, git's too: each fifth one, in one way after the other."""
+    rows = [
+        github.faults.add("*", rf"{repository}\b", FAULTS[n % len(FAULTS)], times=1, skip=4 * (n + 1))
+        for n in range(200)
+    ]
+    try:
+        yield rows
+    finally:
+        for row in rows:
+            row.left = 0
 
 
 def accepted(delivery: Delivery) -> str:
@@ -111,8 +106,7 @@ def accepted(delivery: Delivery) -> str:
     return str(answer_of(delivery)["job"])
 
 
-@pytest.mark.usefixtures("faulty")
-def test_every_kind_of_failing_check(service: Service, tmp_path: Path) -> None:
+def test_every_kind_while_a_fifth_of_all_requests_goes_wrong(service: Service, tmp_path: Path) -> None:
     here = Failing(service, "failing-checks", {"tests/test_first.py": FAILING})
     github = here.github
     # The default branch; a pull request of its own; one from a fork; one where a test fails now and then, and
@@ -129,10 +123,14 @@ def test_every_kind_of_failing_check(service: Service, tmp_path: Path) -> None:
     github.complete_check(here.name, theirs, "buildbot", app="buildbot", summary=LOG.decode())
     before = {name: here.tip(name) for name in ("main", feature, dice)}
 
-    accepted(here.fails("main", LOG))
-    accepted(here.fails(feature, LOG))
-    accepted(here.fails(dice, DICE_LOG))
-    accepted(github.comment_issue(here.name, foreign, "/codeagent fix", "alice"))
+    with a_fifth_goes_wrong(github, here.name) as faults:
+        accepted(here.fails("main", LOG))
+        accepted(here.fails(feature, LOG))
+        accepted(here.fails(dice, DICE_LOG))
+        accepted(github.comment_issue(here.name, foreign, "/codeagent fix", "alice"))
+        for sha in (*before.values(), theirs):
+            here.wait(sha, f"what failed at {sha}")
+    assert sum(row.hits for row in faults) >= 20
 
     # The default branch: a pull request into it, with the proof.
     check = here.wait(before["main"], "the default branch")
@@ -147,6 +145,8 @@ def test_every_kind_of_failing_check(service: Service, tmp_path: Path) -> None:
         assert "5 of 5" in made.body
         files = github.repository(here.name).git.changed_paths(before[base], here.tip(made.pull.head))
         assert files == ("src/pager/pages.py",)
+        git = github.repository(here.name).git
+        assert git.log(f"{before[base]}..{made.pull.head}") == [here.tip(made.pull.head)]  # one commit
     assert here.tip("main") == before["main"]
     assert here.tip(feature) == before[feature]
     assert "Where this branch began: 1 failed as well." in by_base[feature].body
@@ -171,25 +171,9 @@ def test_every_kind_of_failing_check(service: Service, tmp_path: Path) -> None:
     subprocess.run(("git", "apply", "-"), cwd=tmp_path, input=diff.encode(), check=True)
     assert target.read_bytes() != source()
     assert github.repository(fork).git.tip("theirs") == theirs
-    assert len(here.ours()) == 2
+    assert len(here.ours()) == len(github.repository(here.name).git.refs("refs/heads/codeagent/")) == 2
 
 
 def source() -> bytes:
     content = with_files()["src/pager/pages.py"]
     return content.encode() if isinstance(content, str) else content
-
-
-def test_the_same_while_a_fifth_of_all_requests_goes_wrong(faulty: Faulty) -> None:
-    """Same outcome, and one of everything: check run, branch, commit, pull request."""
-    here, before = faulty.here, faulty.before
-    check = here.wait(before, "the faulty one")
-    assert check.conclusion == "success"
-    assert len(here.checks(before)) == 1
-    (made,) = here.ours()
-    assert made.pull is not None
-    assert made.pull.base == "main"
-    git = here.github.repository(here.name).git
-    assert git.log(f"{before}..{made.pull.head}") == [here.tip(made.pull.head)]  # one commit
-    assert git.changed_paths(before, here.tip(made.pull.head)) == ("src/pager/pages.py",)
-    assert len(git.refs("refs/heads/codeagent/")) == 1
-    assert sum(row.hits for row in faulty.rows) >= 3
