@@ -63,12 +63,14 @@ def publish(
     files: Mapping[str, bytes | None],
     message: str,
     expected: str | None,
+    ours: bool = True,
 ) -> Published | LeftAlone:
     """Put ``parent`` with ``files`` changed (whole contents; None deletes; modes are kept) on a branch.
 
     ``expected`` is where the branch is now: None makes it. When it is not ``parent`` the commit has both as
     parents, with nothing of the files of ``expected``: a branch of ours goes on from a newer base without
-    being forced. The answer may be a commit that was there, if it says the same.
+    being forced. The answer may be a commit that was there, if it says the same. ``ours`` False: the commit
+    holds people's words, and is no more overwritten by a later run than what they push themselves.
 
     Every effect is journaled; ``expected`` must be too (``own_tip``, or the head that a request was frozen
     with), so that a resumed run asks the same. Raises ForgeError: ForgeRefused when the repository's rules
@@ -77,7 +79,8 @@ def publish(
     also = () if expected in (None, parent) else (expected,)
     new = NewCommit(parent=parent, message=run.text(message), files=files, also=tuple(filter(None, also)))
     sha = run.ask("github.commit", _described(new), lambda: run.forge.create_commit(new))
-    run.remember(branch, sha)
+    if ours:
+        run.remember(branch, sha)
     asked: JsonObject = {"branch": branch, "sha": sha, "expected": expected}
     moved = run.effect(
         "github.move_branch", asked, lambda: {"moved": run.forge.move_branch(branch, sha, expected)}

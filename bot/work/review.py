@@ -226,6 +226,7 @@ def _publish(
         files=files,
         message=review_answers.commit_message(desk.facts, outcome, _subject(desk, suggested)),
         expected=pull.head_sha,
+        ours=False,
     )
     if isinstance(done, LeftAlone):
         return _Moved(pull=desk.pull(f"after take {take}"))

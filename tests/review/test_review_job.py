@@ -15,6 +15,7 @@ from agent.method import Driver
 from agent.types import GateResult, StopReason, Unsolved
 from bot.config.terms import Terms
 from bot.errors import ForgeRefused
+from bot.names import names_for
 from bot.queue import Ending, Halt, JobFailed
 from bot.review.rounds import Round, read_rounds, with_round
 from bot.workflow import run_job
@@ -29,7 +30,7 @@ from tests.review.support import (
     asks,
     world,
 )
-from tests.workflow.fakes import ASKING, SOLVED, SPEND, UNRUNNABLE, UNSOLVED
+from tests.workflow.fakes import ASKING, REQUEST, SOLVED, SPEND, UNRUNNABLE, UNSOLVED
 
 REFUSED = replace(
     UNSOLVED,
@@ -73,6 +74,20 @@ def test_a_suggestion_becomes_a_commit(review: Review) -> None:
         "success",
         f"codeagent/pull/{PULL}",
     )
+
+
+def test_a_later_run_on_the_issue_does_not_undo_what_reviewers_asked_for(review: Review) -> None:
+    """The label set once more: the branch holds a reviewer's words now."""
+    branch = names_for(2, 3).branch
+    with review.world.change() as state:
+        state["pulls"][0]["head"] = branch
+        state["branches"] = {branch: HEAD}
+    review.run(asks(SUGGESTION))
+    tip = review.state["branches"][branch]
+    assert tip != HEAD
+    review.repair.outcome = SOLVED
+    assert review.run(REQUEST, job="5" * 32).ending is Ending.HELD_BACK
+    assert review.state["branches"] == {branch: tip}
 
 
 def test_an_example_becomes_a_test_and_a_change(review: Review) -> None:
