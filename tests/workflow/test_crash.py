@@ -236,8 +236,8 @@ def test_killed_at_random_moments(fakes: tuple[Crashes, Check]) -> None:
 @pytest.fixture
 def real(
     tmp_path: Path,
-    github: GitHubDouble,
-    real_nursery: Nursery,  # noqa: F811
+    github: GitHubDouble,  # noqa: F811
+    real_nursery: Nursery,
 ) -> tuple[Crashes, Check]:
     repository, label = "acme/pager", "codeagent"
     demo = ROOT / "tests" / "demo"
