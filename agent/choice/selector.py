@@ -106,9 +106,9 @@ class Chooser:
         if self._answered is None:
             return ""
         asked = " ".join(self._answered.question.text.split())
-        call = (self._answered.question.input.strip().splitlines() or ["this"])[-1]
+        call = (self._answered.question.input.strip().splitlines() or ["this"])[-1].replace("`", "'")
         answer = " ".join(self._answered.answer.split())[:400]
-        return f"The issue leaves open what `{call.replace('`', chr(39))}` gives. Asked: {asked} Answered: {answer}"
+        return f"The issue leaves open what `{call}` gives. Asked: {asked} Answered: {answer}"
 
     def gate(self, state: State) -> GateResult | None:
         """Whether a patch does what was answered, if anything was: a person's word gates."""
