@@ -7,7 +7,7 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 
-from bot.queue import JobView
+from bot.queue import JobView, Kind
 from bot.sanitize import one_line
 
 _TEMPLATE: Final = Environment(autoescape=True, undefined=StrictUndefined).from_string("""\
@@ -22,7 +22,7 @@ dt { font-weight: bold } dd { margin: 0 0 .5em }
 </style>
 <h1>{{ title }}</h1>
 <dl>
-<dt>Issue</dt><dd>{{ repository }} #{{ view.request.issue }}</dd>
+<dt>{{ about }}</dt><dd>{{ repository }} {{ place }}</dd>
 <dt>State</dt><dd>{{ view.state.value }}{% if view.cancelling %}, asked to stop{% endif %}</dd>
 {% if result %}<dt>Result</dt><dd>{{ result.ending.value }}: {{ result.summary }}</dd>{% endif %}
 {% if link %}<dt>Pull request</dt><dd><a href="{{ link }}" rel="noreferrer">{{ link }}</a></dd>{% endif %}
@@ -43,10 +43,20 @@ def run_page(view: JobView) -> str:
         result=view.result,
         title=one_line(view.request.title, 200),
         repository=one_line(view.request.repository, 200),
+        about="Issue" if view.request.kind in (Kind.FIX, Kind.EXPLAIN) else "Where",
+        place=_place(view),
         link=link if link.startswith(("https://", "http://")) else "",
         created=_when(view.created),
         updated=_when(view.updated),
     )
+
+
+def _place(view: JobView) -> str:
+    """The number of an issue or pull request, or the branch whose check failed."""
+    check = view.request.check
+    if view.request.issue or check is None:
+        return f"#{view.request.issue}"
+    return one_line(check.branch or check.sha, 200)
 
 
 def _when(seconds: float) -> str:
