@@ -29,7 +29,7 @@ from bot.run import Run, Stopped
 from bot.work.budget import within_budget
 from bot.work.check_case import Case
 from bot.work.check_publish import publish_fix
-from bot.work.configured import declared
+from bot.work.configured import declared, silent
 from bot.work.parts import MAY_ASK, check_out, current_names, repair
 
 log = structlog.get_logger("bot.check")
@@ -68,7 +68,7 @@ def _not_allowed(run: Run) -> JobResult | None:
     for login in (run.request.sender, *run.request.actors):
         role = run.permission(login)
         if role not in MAY_ASK:
-            if asked_for(run.request) and run.ports.answer_refused:
+            if asked_for(run.request) and run.ports.answer_refused and not silent(run):
                 run.comment(answers.refused(run.facts, role))
             return run.ended(Ending.REFUSED, f"{login} has the role {role!r} and may not ask")
     return None

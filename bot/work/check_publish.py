@@ -19,7 +19,9 @@ from bot.config.keys import Push
 from bot.forge import Conclusion, NewPullRequest
 from bot.queue import Ending, JobResult
 from bot.render import check_answers as answers
-from bot.render.pull_request import commit_message, pull_request_body
+from bot.render.own_words import own_lead, own_title
+from bot.render.parts import sections
+from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
 from bot.render.search_tree import search_tree
 from bot.run import head_marker
 from bot.sanitize import code, plain
@@ -93,19 +95,20 @@ def _pull_request(case: Case, outcome: Solved, tree: Path, moved: str) -> JobRes
 
 def _described(case: Case, outcome: Solved, sha: str, moved: str) -> NewPullRequest:
     run, config = case.run, case.config
-    facts = replace(run.facts, issue=0, sender="")  # no issue is fixed by it, and no label asks again
+    # No issue is fixed by it, and no label asks again.
+    facts = replace(run.facts, issue=0, sender="", title=_failing(outcome))
     picture = search_tree(run.home / JOURNAL, run.ports.redact)
     body = pull_request_body(
         facts,
         outcome,
         picture,
-        lead=answers.lead(case.facts, moved),
+        lead=sections(own_lead(config, facts, outcome), answers.lead(case.facts, moved)),
         closing=answers.closing(),
     )
     return NewPullRequest(
         head=run.names.branch,
         base=case.place.branch,
-        title=run.text(_title(outcome)),
+        title=run.text(own_title(config, facts, outcome, pull_request_title(facts))),
         body=head_marker(sha) + run.text(body),
         marker=run.names.pull_request,
         labels=tuple(dict.fromkeys(filter(None, (*config.labels, run.request.label)))),
@@ -114,16 +117,16 @@ def _described(case: Case, outcome: Solved, sha: str, moved: str) -> NewPullRequ
     )
 
 
-def _title(outcome: Solved) -> str:
+def _failing(outcome: Solved) -> str:
     cases = [name for test in outcome.tests for name in test.select or (test.path,)]
-    more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
-    return f"Fix: {plain(cases[0], 150)} fails{more}"
+    more = f" and {len(cases) - 1} more fail" if len(cases) > 1 else " fails"
+    return f"{plain(cases[0], 130)}{more}"
 
 
 def _message(case: Case, outcome: Solved) -> str:
     """Whoever asked is a co-author; who happened to break a build is not."""
     sender = case.run.facts.sender if asked_for(case.run.request) else ""
-    facts = replace(case.run.facts, issue=0, sender=sender, title=_title(outcome).removeprefix("Fix: "))
+    facts = replace(case.run.facts, issue=0, sender=sender, title=_failing(outcome))
     return commit_message(facts, outcome)
 
 

@@ -244,6 +244,18 @@ def test_who_asked_is_a_co_author_and_the_head_is_looked_up(desk: Desk) -> None:
     assert desk.repair.tasks[0].failing.named  # by the check runs of the head
 
 
+def test_the_repository_may_word_title_and_description(desk: Desk) -> None:
+    with desk.world.change() as state:
+        state["config"] = (
+            ALL + "title: 'CI{issue}: {title}'\nbody: 'See the handbook.'\nlabels: [bot]\ndraft: true\n"
+        )
+    desk(MAIN)
+    (new,) = made(desk)
+    assert new["title"] == "CI: tests/test_pages.py::test_clamp_below fails"
+    assert (new["labels"], new["draft"]) == (["bot"], True)
+    assert "See the handbook." in new["body"].split("failed at")[0]
+
+
 def test_run_again_it_does_nothing_again(desk: Desk) -> None:
     first = desk(MAIN)
     before = desk.state
