@@ -14,7 +14,7 @@ from bot import engine, log
 from bot.action.inputs import Inputs, Runner, read_fail_on, read_inputs, read_runner
 from bot.action.job import Step, act, engine_of
 from bot.action.outputs import WorkflowLog, write_outputs, write_summary
-from bot.action.status import Status, exit_code
+from bot.action.status import GROUPS, Status, exit_code
 from bot.action.summary import HEADINGS, Told, changed, spent, summary, unrepaired
 from bot.errors import BotError, ConfigError
 from bot.settings import Settings, host_environment, read_settings
@@ -22,13 +22,17 @@ from sandbox.redact import Redactor
 
 
 def run_step() -> int:
-    """The exit code. Raises ConfigError only when this is no step at all, or ``fail-on`` cannot be read."""
+    """The exit code. Raises ConfigError only when this is no step at all."""
     environment = host_environment()
-    fail_on, runner = read_fail_on(environment), read_runner(environment)
+    runner = read_runner(environment)
     redact = Redactor([])
     place = runner.temp / f"codeagent-{secrets.token_hex(4)}"
     with WorkflowLog(sys.stdout, redact) as shown:
-        told = _told(environment, runner, redact, place, shown)
+        try:
+            fail_on = read_fail_on(environment)
+            told = _told(environment, runner, redact, place, shown)
+        except ConfigError as error:
+            fail_on, told = GROUPS["error"], Told(status=Status.USAGE, reason=redact(str(error)))
         code = exit_code(told.status, fail_on)
         _tell(told, runner, redact, place, shown, red=code != 0)
     return code

@@ -38,7 +38,7 @@ from bot.render.search_tree import search_tree
 from bot.sealed_git import SealedGit
 from bot.settings import Settings
 from bot.tailored import Engine
-from bot.workflow import JOURNAL, WORK, run_job
+from bot.workflow import JOURNAL, run_job
 from sandbox import SandboxError, SandboxUnavailable
 from sandbox.redact import Redactor
 
@@ -99,10 +99,6 @@ def _act(step: Step, forges: TokenForges) -> Told:
     request = choose(step.inputs, step.runner, step.settings.label, forges)
     if isinstance(request, Nothing):
         return Told(status=Status.NOTHING, reason=request.reason)
-    if request.kind not in WORK:
-        return Told(
-            status=Status.NOTHING, reason=f"a job of the kind {request.kind.value} is none for a workflow"
-        )
     step.log.line(f"asked for by {request.sender}: {_named(request)} of {request.repository}")
     repair, terms = step.engine(step)
     recorder = Recorder(

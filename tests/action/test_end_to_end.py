@@ -140,6 +140,8 @@ def test_what_asks_for_nothing_costs_nothing(workplace: Workplace) -> None:
     wrong = workplace.job(repository, "issues", event, {"max-minutes": "soon"})
     ended(wrong, "bad-input", code=2)
     assert "max-minutes" in wrong.said("error")
+    unknown = workplace.job(repository, "issues", event, {"fail-on": "red"})
+    ended(unknown, "bad-input", code=2)
 
 
 def test_it_installs_itself_on_a_runner(workplace: Workplace) -> None:

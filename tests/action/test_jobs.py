@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent.types import FileChange, Outcome, Patch, Task, TestFile
+from agent.types import FileChange, Outcome, Patch, StopReason, Task, TestFile
 from bot.action.inputs import Inputs, Runner
 from bot.action.job import Step, act
 from bot.action.outputs import WorkflowLog
@@ -24,7 +26,7 @@ from bot.github import Habits, Link, Pace
 from bot.queue import Kind, TaskRequest
 from bot.settings import Settings
 from sandbox.redact import Redactor
-from tests.acceptance.support import ISSUE, LABEL, with_files
+from tests.acceptance.support import ISSUE, LABEL, until, with_files
 from tests.double.faults import Status as Refusal
 from tests.double.server import GitHubDouble
 from tests.workflow.fakes import ASKING, SOLVED, UNRUNNABLE, UNSOLVED
@@ -338,6 +340,22 @@ def test_other_ends(stage: Stage, github: GitHubDouble, outcome: Outcome, status
     assert len(github.comments(REPOSITORY, number)) == 1
     assert github.pulls(REPOSITORY) == []
     assert len(summary(told)) > 200
+
+
+def test_a_run_that_is_cancelled_says_so(stage: Stage, github: GitHubDouble) -> None:
+    class Cancelled(Ready):
+        def __call__(self, task: Task, tree: Path, journal: Any, **how: Any) -> Outcome:
+            super().__call__(task, tree, journal, **how)
+            os.kill(os.getpid(), signal.SIGTERM)
+            until(how["cancelled"], lambda: "the signal")
+            return replace(UNSOLVED, stop=StopReason.CANCELLED)
+
+    stage.engine = Cancelled(UNSOLVED)
+    number, payload = stage.labelled()
+    before = signal.getsignal(signal.SIGTERM)
+    assert stage.run("issues", payload).status is Status.CANCELLED
+    assert "Stopped" in github.comments(REPOSITORY, number)[0].body
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_answer_begins_the_run_again_with_it(stage: Stage, github: GitHubDouble) -> None:
