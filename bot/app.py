@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from bot.metrics import CONTENT_TYPE
-from bot.queue import Enqueued, Jobs, JobView, QueueUnavailable, TaskRequest
+from bot.queue import Ending, Enqueued, Jobs, JobView, QueueUnavailable, TaskRequest
 from bot.triggers import Again, Ignored, Said, Stop, TriggerPolicy, Wanted, decide
 from bot.webhook import BODY_CAP, Delivery, Malformed, parse, verify, well_formed
 
@@ -158,7 +158,7 @@ def _carry_out(delivery: Delivery, ports: WebPorts) -> Response:
         case Again() as again:
             once_more = _once_more(ports.jobs, again)
             if once_more is None:
-                return _ignored(delivery, "nothing is known of an earlier run; ask by label or command")
+                return _ignored(delivery, "there is no earlier run to begin with; ask by label or command")
             return _accepted(delivery, ports.jobs.enqueue(once_more))
         case Said(reply=reply):
             going_on = ports.jobs.reply(reply)
@@ -176,9 +176,10 @@ def _carry_out(delivery: Delivery, ports: WebPorts) -> Response:
 
 
 def _once_more(jobs: Jobs, again: Again) -> TaskRequest | None:
-    """As it was first asked, text included; on whose word is somebody else's now."""
+    """As it was first asked, text included; on whose word is somebody else's now. What somebody asked who may
+    not is not asked again with his words."""
     last = jobs.latest(again.subject)
-    if last is None:
+    if last is None or (last.result is not None and last.result.ending is Ending.REFUSED):
         return None
     return replace(last.request.first, delivery=again.delivery, sender=again.sender, actors=(), again=True)
 

@@ -423,12 +423,10 @@ def _difference(stage: Stage, kind: Repo) -> str:
         for row in ROWS
         if happens(row, kind) and not row.means.startswith("nothing")
     }
-    missing = (
-        " (what is about pull requests and checks cannot happen; the job says that there is no commit)"
-        if kind is Repo.EMPTY
-        else ""
-    )
-    missing = " (what is about issues cannot happen)" if kind is Repo.NO_ISSUES else missing
+    missing = {
+        Repo.EMPTY: " (no pull requests and checks; the job says that there is no commit)",
+        Repo.NO_ISSUES: " (what is about issues cannot happen)",
+    }.get(kind, "")
     return f"nothing{missing}" if found == {True} else f"nothing is done: {TURNED_AWAY[kind]}"
 
 

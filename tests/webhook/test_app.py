@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from bot.app import WebPorts, create_app
-from bot.queue import Enqueued, JobState, JobView, QueueUnavailable, Reply, TaskRequest
+from bot.queue import Ending, Enqueued, JobResult, JobState, JobView, QueueUnavailable, Reply, TaskRequest
 from bot.triggers import TriggerPolicy
 from bot.webhook import sign
 
@@ -38,6 +38,7 @@ class MemoryJobs:
     replies: list[Reply] = field(default_factory=list)
     asking: bool = False
     stopped: list[str] = field(default_factory=list)
+    refused: bool = False
 
     def enqueue(self, request: TaskRequest) -> Enqueued:
         if self.down:
@@ -56,7 +57,8 @@ class MemoryJobs:
             raise QueueUnavailable("the disk is full")
         if job_id != JOB or not self.requests:
             return None
-        return JobView(job_id=JOB, state=JobState.QUEUED, request=self.requests[0])
+        result = JobResult(ending=Ending.REFUSED, summary="") if self.refused else None
+        return JobView(job_id=JOB, state=JobState.QUEUED, request=self.requests[0], result=result)
 
     def cancel(self, job_id: str) -> bool:
         return job_id == JOB
@@ -204,6 +206,9 @@ def test_run_again_asks_with_the_same_text_on_another_word(client: Client, jobs:
     assert post(client, body, X_GitHub_Event="check_run", X_GitHub_Delivery="another-guid").status_code == 202
     first, second = jobs.requests
     assert second == replace(first, delivery="another-guid", sender="eve", again=True)
+    jobs.refused = True  # by now somebody has asked who may not: his words are not asked again
+    answer = post(client, body, X_GitHub_Event="check_run", X_GitHub_Delivery="another-guid")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
 
 
 OK = json.dumps(PAYLOAD).encode()
