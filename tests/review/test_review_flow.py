@@ -29,7 +29,11 @@ SECRET = "a-secret-that-only-this-test-has"
 PAGES = "src/pager/pages.py"
 SHORTER = "    return max(1, min(number, pages))"
 WRONG = "    return max(1, number)"
-LIMITED = {".github/codeagent.yml": "review:\n  limit: 5\n"}
+ITEMS = "src/pager/items.py"
+FILES = {
+    ".github/codeagent.yml": "review:\n  limit: 5\n",
+    ITEMS: "def first_item(number, size):\n    return (number - 1) * size + 2\n",
+}
 FAULTS: tuple[Fault, ...] = (Status(502), ResetBefore(), ResetAfter(), StatusAfter(502))
 
 
@@ -158,7 +162,7 @@ def suggestion(text: str) -> str:
 
 def test_the_review_loop(service: Service) -> None:
     """One pull request from the label to the limit; each part stands on the one before."""
-    pull, asked = reviewed(service, "loop", LIMITED)
+    pull, asked = reviewed(service, "loop", FILES)
     at_first = pull.head
 
     # A question is answered from the journal of the run that made the pull request.
@@ -196,7 +200,7 @@ def test_the_review_loop(service: Service) -> None:
     assert (len(pull.commits), pull.resolved(wrong)) == (2, False)
 
     # An example that the code does not satisfy becomes a test and a change in one commit.
-    example, job = pull.comment("`page_of(3, -1)` returns `-2`, but it should raise `ValueError`.")
+    example, job = pull.comment("`first_item(1, 10)` returns `2`, but it should return `1`.")
     answer = pull.answered(example)
     pull.over(job)
     assert pull.head in answer
@@ -204,7 +208,7 @@ def test_the_review_loop(service: Service) -> None:
     assert len(pull.commits) == 3
     assert SHORTER in pull.file(PAGES)
     source, test = pull.github.repository(pull.repository).git.changed_paths(pull.commits[1], pull.head)
-    assert (source, test.startswith("tests/test_")) == (PAGES, True)
+    assert (source, test.startswith("tests/test_")) == (ITEMS, True)
 
     # Somebody who may not write is not answered; and at the limit nobody is, but for being told so.
     outsider, job = pull.comment("`page_of(3, -9)` should be `1`", author="bob")
