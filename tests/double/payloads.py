@@ -133,7 +133,7 @@ def pull_request(
     return {
         "action": action,
         "number": issue.number,
-        "pull_request": shapes_pulls.full(shapes, repository, issue, issue.pull),
+        "pull_request": _delivered(shapes_pulls.full(shapes, repository, issue, issue.pull)),
         **named,
         **frame(shapes, repository, sender, installation),
     }
@@ -153,7 +153,7 @@ def review(
     return {
         "action": action,
         "review": {**shape, "state": made.state.lower()},
-        "pull_request": shapes_pulls.simple(shapes, repository, issue, issue.pull),
+        "pull_request": _delivered(shapes_pulls.simple(shapes, repository, issue, issue.pull)),
         **frame(shapes, repository, made.user, installation),
     }
 
@@ -170,6 +170,13 @@ def review_comment(
     return {
         "action": action,
         "comment": shapes_pulls.review_comment(shapes, repository, issue, made),
-        "pull_request": shapes_pulls.simple(shapes, repository, issue, issue.pull),
+        "pull_request": _delivered(shapes_pulls.simple(shapes, repository, issue, issue.pull)),
         **frame(shapes, repository, made.user, installation),
     }
+
+
+def _delivered(pull: Json) -> Json:
+    """In deliveries repositories have their properties with them."""
+    for end in ("head", "base"):
+        pull[end]["repo"]["custom_properties"] = {}
+    return pull
