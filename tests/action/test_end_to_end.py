@@ -36,7 +36,10 @@ def ended(ran: Ran, status: str, code: int = 0) -> None:
 def test_a_label_becomes_a_pull_request(workplace: Workplace) -> None:
     """In Docker, as on a hosted runner, with a repository that looks for secrets from inside."""
     secret = "canary-hostfile-3c9d"
-    with trap(workplace.place / "trap", secret) as host, watching(0, [workplace.place / "data"]) as sample:
+    with (
+        trap(workplace.place / "trap", secret) as host,
+        watching(0, [workplace.place / "data" / "runs"]) as sample,
+    ):
         repository = workplace.repository("labelled", hostile_files(host))
         number, event = workplace.labelled(repository)
         key = {"model": "never-asked", "model-api-key": MODEL_KEY, "driver": "built-in", "sandbox": ""}
@@ -94,9 +97,9 @@ def test_reproduced_and_not_repaired(workplace: Workplace) -> None:
     repository = workplace.repository("hard")
     before = len(workplace.github.requests)
     task = "Wrong last page\n\n`clamp_page(7, 3)` returns `3`, I expect `'the seventh of three'`."
-    inputs = {"task": task, "pull-request": "false", "max-minutes": "1", "config": "budget: {iterations: 12}"}
+    inputs = {"task": task, "pull-request": "false"}
     ran = workplace.job(repository, "workflow_dispatch", {}, inputs)
-    assert ran.outputs["status"] in ("no-patch", "over-budget"), ran.log
+    ended(ran, "no-patch")
     assert ran.outputs["patch-path"] == ""
     assert ran.outcome == "success"
     assert "Tests that show the problem" in ran.summary
