@@ -21,8 +21,9 @@ from githubkit.exception import GraphQLFailed, PrimaryRateLimitExceeded, Request
 
 from bot.errors import ConfigError, ForgeRefused
 from bot.forge import Forge, RepositoryRef
+from bot.github_access import Access
 from bot.github_endpoints import Requests
-from bot.github_forge import Access, GitHubForge
+from bot.github_forge import GitHubForge
 from bot.github_line import Connection, Done, Habits, Line, Request
 from bot.github_shapes import AppShape, ErrorShape, TokenShape
 from bot.pacing import Answered, Lost, Pace, Pacer

@@ -12,8 +12,8 @@ from bot.action.endpoints import ask_viewer
 from bot.action.quiet_forge import ActionForge, Manners
 from bot.forge import Forge, RepositoryRef
 from bot.github import Link, token_connection
+from bot.github_access import Access
 from bot.github_endpoints import Requests
-from bot.github_forge import Access
 from bot.github_line import Connection, Habits, Line, Request
 from bot.pacing import Pacer
 
