@@ -18,8 +18,8 @@ from agent.types import (
     Decision,
     FeedbackNote,
     Plan,
+    Problem,
     State,
-    Task,
     Transition,
 )
 
@@ -50,7 +50,7 @@ class SourceTree(Protocol):
 class Context:
     """What every part may know of the run: the same for all states."""
 
-    task: Task
+    task: Problem
     source: SourceTree
     baseline: Baseline
     import_roots: tuple[str, ...] = (".",)  # directories on the import path, relative: "src", "."

@@ -170,18 +170,17 @@ class Review:
 
     ``undo`` takes base back to where the branch began, in whole files: a change is judged by what the branch
     would bring with it. ``proposal`` is a change that a person wrote, against base: nothing is searched for,
-    it is proven as any patch is; empty: there is none. ``said`` is what the task's text refers to: a model
-    is shown it, and no test is made from it.
+    it is proven as any patch is; empty: there is none.
     """
 
     undo: Patch = field(default_factory=Patch)
     proposal: Patch = field(default_factory=Patch)
-    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What is to be solved (frozen when it was asked for)."""
+class Problem:
+    """What is to be solved, as every part of the method sees it: nothing of anybody's change to the code can
+    be reached from it, so that tests are made without one (U22)."""
 
     repository: str  # "owner/name", a path or an URL: for messages and the journal only
     base: str  # commit id of the base
@@ -191,8 +190,15 @@ class Task:
     given_tests: tuple[TestFile, ...] = ()  # a failing test handed in: it is the reproduction
     test_command: tuple[str, ...] = ()  # replaces the detected one
     failing: FailingTests | None = None  # existing tests that fail: they take the place of given ones
-    review: Review | None = None
+    said: str = ""  # what the text refers to: a model is shown it, and no test is made from it
     explain: bool = False  # reproduce and localise only (agent.explain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(Problem):
+    """A problem (frozen when it was asked for), and what the branch that it arose on holds."""
+
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,7 @@ def stable(context: Context, *, issue: int = ISSUE, outline: int = MAP) -> str:
     words = read_issue(task.title, task.text)
     parts = (
         block("issue", f"{task.title}\n\n{task.text}", issue),
-        block("what it refers to", task.review.said if task.review else "", SAID),
+        block("what it refers to", task.said, SAID),
         block("repository map", repository_map(index_of(context), words, outline), outline + 200),
         block("installed versions", context.packages.stated, VERSIONS),
         block("installed names", offered(context, words), OFFERS),

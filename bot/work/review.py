@@ -149,13 +149,14 @@ def _take(
         return _close(
             desk, Ending.UNSOLVED, "not applied", review_answers.not_applied(desk.facts, proposal.reason)
         )
-    review = Review(undo=undo(before, head), proposal=proposal, said=context(desk, pull))
+    review = Review(undo=undo(before, head), proposal=proposal)
     task = Task(
         repository=run.request.repository,
         base=pull.head_sha,
         title=f"review {desk.key}",
         text=run.request.body,
         test_command=config.test_command,
+        said=context(desk, pull),
         review=review,
     )
     outcome = repair(run, config, head, task, live=desk.live, name=_journal(take))

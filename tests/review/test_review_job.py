@@ -101,7 +101,7 @@ def test_an_example_becomes_a_test_and_a_change(review: Review) -> None:
     assert task.text == "`mean(None)` should return `0`"
     assert task.review is not None
     assert not task.review.proposal.changes
-    assert "+y = 3" in task.review.said
+    assert "+y = 3" in task.said
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_with_a_model_a_wish_is_worked_on(review: Review, body: str) -> None:
     (task,) = review.repair.tasks
     assert task.text == body
     assert task.review is not None
-    assert "code.py:2" in task.review.said
+    assert "code.py:2" in task.said
 
 
 def test_with_a_model_too_a_question_changes_nothing(review: Review) -> None:
