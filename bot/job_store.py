@@ -137,7 +137,7 @@ class JobStore:
         known = job_of(connection, request.delivery)
         if known is not None and known.state != JobState.FAILED:
             return Enqueued(job_id=known.job_id, new=False)
-        same = None if request.kind.in_line else _open(connection, request.subject)
+        same = None if request.kind.in_line else _same(connection, request)
         if same is not None:
             belongs(connection, request.delivery, same)
             return Enqueued(job_id=same, new=False)
@@ -334,6 +334,8 @@ class JobStore:
             view = job_with(connection, job_id)
             if view is None:
                 return
+            if result.ending is not Ending.REFUSED and not view.request.kind.in_line:
+                _take_for(connection, view)
             waiting = replies.c.subject == view.request.subject
             first = connection.execute(sa.select(replies).where(waiting).order_by(replies.c.number)).first()
             if first is not None and result.ending is Ending.ASKING:
@@ -391,6 +393,25 @@ class JobStore:
 
 def _asks(connection: sa.Connection, job_id: str) -> bool:
     return connection.execute(sa.select(asking).where(asking.c.job_id == job_id)).first() is not None
+
+
+def _same(connection: sa.Connection, request: TaskRequest) -> str | None:
+    """The open job that this request is taken for. Not one that somebody else asked for: it is refused when
+    that one may not ask, and this request must not be refused with it. It waits, and is taken for that job
+    when that was not refused."""
+    where = (jobs.c.subject == request.subject, jobs.c.state.in_(OPEN))
+    rows = connection.execute(sa.select(jobs).where(*where).order_by(jobs.c.created)).all()
+    return next((row.job_id for row in rows if view_of(row).request.sender == request.sender), None)
+
+
+def _take_for(connection: sa.Connection, done: JobView) -> None:
+    """Whoever asked for the same meanwhile has it: their deliveries got this job."""
+    where = (jobs.c.subject == done.request.subject, jobs.c.state == job_line.WAITING)
+    waiting = connection.execute(sa.select(jobs.c.job_id).where(*where)).scalars().all()
+    if waiting:
+        theirs = deliveries.update().where(deliveries.c.job_id.in_(waiting))
+        connection.execute(theirs.values(job_id=done.job_id))
+        connection.execute(jobs.delete().where(jobs.c.job_id.in_(waiting)))
 
 
 def _open(connection: sa.Connection, subject: str) -> str | None:
