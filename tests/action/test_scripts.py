@@ -45,9 +45,11 @@ class Row:
 
 
 ROWS = {
-    "an image that is there": Row(there=0, never=("build", "pull", "bwrap")),
-    "the default image is built": Row(did=("docker build", "ARG BASE=debian"), never=("pull", "bwrap")),
-    "another one is pulled": Row(image=OTHER, did=(f"docker pull --quiet {OTHER}",), never=("build",)),
+    "an image that is there": Row(there=0, never=("docker build", "docker pull", "bwrap")),
+    "the default image is built": Row(
+        did=("docker build", "ARG BASE=debian"), never=("docker pull", "bwrap")
+    ),
+    "another one is pulled": Row(image=OTHER, did=(f"docker pull --quiet {OTHER}",), never=("docker build",)),
     "no image, but bubblewrap": Row(build=1, user_namespaces=True, did=("bwrap",)),
     "only Docker will do": Row(choice="docker", build=1, user_namespaces=True, code=1, never=("bwrap",)),
     "only bubblewrap will do": Row(choice="bubblewrap", user_namespaces=True, never=("docker",)),

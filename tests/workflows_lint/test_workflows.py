@@ -183,7 +183,7 @@ def test_least_rights_one_at_a_time_and_not_for_ever(path: Path) -> None:
     for job in document["jobs"].values():
         assert set(job["permissions"]) <= {"actions", "checks", "contents", "issues", "pull-requests"}
         assert int(job["timeout-minutes"]) <= 60
-        assert document.get("concurrency") or job.get("concurrency")
+        assert job["concurrency"]["cancel-in-progress"] == "false"
         assert not [step for step in job["steps"] if "run" in step or "checkout" in step["uses"]]
 
 
