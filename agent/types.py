@@ -189,15 +189,15 @@ class Problem:
     number: int | None = None  # of the issue
     given_tests: tuple[TestFile, ...] = ()  # a failing test handed in: it is the reproduction
     test_command: tuple[str, ...] = ()  # replaces the detected one
-    failing: FailingTests | None = None  # existing tests that fail: they take the place of given ones
     said: str = ""  # what the text refers to: a model is shown it, and no test is made from it
     explain: bool = False  # reproduce and localise only (agent.explain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task(Problem):
-    """A problem (frozen when it was asked for), and what the branch that it arose on holds."""
+    """A problem (frozen when it was asked for), and what is known of the branch that it arose on."""
 
+    failing: FailingTests | None = None  # existing tests that fail: they take the place of given ones
     review: Review | None = None
 
 
