@@ -38,6 +38,7 @@ from bot.job_tables import (
     view_of,
 )
 from bot.queue import (
+    WAITS,
     Ending,
     Enqueued,
     JobResult,
@@ -254,6 +255,11 @@ class JobStore:
         """Those that the queue must have."""
         return self._ids(jobs.c.state.in_(ACTIVE))
 
+    def notice(self, job_id: str) -> str:
+        """The errand that says that this job waits; empty: none was sent."""
+        with self._engine.connect() as connection:
+            return connection.execute(sa.select(jobs.c.notice).where(jobs.c.job_id == job_id)).scalar() or ""
+
     def census(self) -> tuple[tuple[str, str, int, float], ...]:
         """Of the jobs that are not over: kind, state, how many, and when the oldest was asked for."""
         counted = sa.select(jobs.c.kind, jobs.c.state, sa.func.count(), sa.func.min(jobs.c.created))
@@ -291,6 +297,34 @@ class JobStore:
         with self._writing() as connection:
             connection.execute(deliveries.delete().where(deliveries.c.job_id.in_(job_ids)))
             connection.execute(jobs.delete().where(jobs.c.job_id.in_(job_ids)))
+
+    def send_notices(self, seconds: float, put_in_queue: PutInQueue) -> tuple[str, ...]:
+        """An errand for each job that has waited so long without a word; the jobs."""
+        told = (Kind.FIX.value, Kind.EXPLAIN.value)
+        long = (
+            jobs.c.state.in_((JobState.WAITING.value, JobState.QUEUED.value)),
+            jobs.c.created < self._clock() - seconds,
+            jobs.c.notice == "",
+            jobs.c.kind.in_(told),
+        )
+        if not self._ids(*long):
+            return ()
+        with self._writing() as connection:
+            waiting = [view_of(row) for row in connection.execute(sa.select(jobs).where(*long)).all()]
+            for view in waiting:
+                errand = replace(
+                    view.request,
+                    kind=Kind.ERRAND,
+                    command=WAITS,
+                    about=view.request.subject,
+                    delivery=f"{WAITS}-{view.job_id}",
+                    run="",
+                    reply=None,
+                )
+                sent = self._insert(connection, errand, put_in_queue)
+                mine = jobs.update().where(jobs.c.job_id == view.job_id)
+                connection.execute(mine.values(notice=sent))
+        return tuple(view.job_id for view in waiting)
 
     # --- Working ------------------------------------------------------------------------------------------
 

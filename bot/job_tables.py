@@ -29,6 +29,7 @@ jobs = sa.Table(
     sa.Column("kind", sa.String(16), nullable=False, server_default=Kind.FIX.value),
     sa.Column("installation", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("repository", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("notice", sa.String(64), nullable=False, server_default=""),  # the errand that says it waits
 )
 
 ACTIVE = (JobState.QUEUED.value, JobState.RUNNING.value)

@@ -57,6 +57,7 @@ VERSION: Final = "1"  # fixed: DBOS would otherwise leave the jobs of another ve
 QUEUES: Final[Mapping[Lane, str]] = {Lane.WORK: "codeagent-jobs", Lane.ERRANDS: "codeagent-errands"}
 WORKFLOW: Final = "codeagent-job"
 END_ATTEMPTS: Final = 5  # with up to 5 s for each and 15 s between them: a restart of the database
+NOTICE_LOOKS: Final = 150  # half a minute
 FORGOTTEN_AT_ONCE: Final = 200  # a short transaction: others wait for it
 _PREPARING: Final = "preparing"
 
@@ -69,7 +70,8 @@ class JobsConfig:
     the number of jobs at once in this process, 0: it does none; ``errands`` that of errands, beside them.
     ``parallel`` caps what all processes do together. ``max_starts`` bounds how often a job may take its
     worker down before it is given up. ``lost_seconds`` is how long a job may be this process's without
-    running here: on a busy machine a thread needs its time to start."""
+    running here: on a busy machine a thread needs its time to start. After ``notice_seconds`` of waiting it
+    is said where a job belongs that it waits; 0: never."""
 
     data: Path
     database: str = field(default="", repr=False)
@@ -79,6 +81,7 @@ class JobsConfig:
     poll_seconds: float = 0.2
     watch_seconds: float = 1.0
     lost_seconds: float = 60.0
+    notice_seconds: float = 0.0
     max_starts: int = 20
 
     @property
@@ -310,7 +313,16 @@ class DbosJobs:
             if view.starts > self._config.max_starts + 2:
                 # Even saying that it is given up takes the worker down.
                 return self._fail(job_id, "gave up: it took its worker down again and again")
+            self._after_notice(job_id)
             return self._finish(job_id, view, halted)
+
+    def _after_notice(self, job_id: str) -> None:
+        """What says that this job waits must not come after what it says itself."""
+        notice = self._store.notice(job_id)
+        for _ in range(NOTICE_LOOKS if notice else 0):
+            view = self._store.view(notice)
+            if view is None or not view.state.active or self._stopping.wait(0.2):
+                return
 
     def _finish(self, job_id: str, view: JobView, halted: Flag) -> str:
         if view.cancelling:
@@ -366,6 +378,8 @@ class DbosJobs:
                 self._pass_on_halts()
                 self._recover()
                 self._store.give_turns(self._put)
+                if self._config.notice_seconds:
+                    self._store.send_notices(self._config.notice_seconds, self._put)
             except SQLAlchemyError as error:
                 log.warning("the job queue's database does not answer", error=type(error).__name__)
             except Exception as error:

@@ -44,6 +44,11 @@ def _subject(installation: int, repository: int, issue: int) -> str:
     return f"{installation}/{repository}/issue/{issue}"
 
 
+WAITS = "waits"
+"""The command of an errand that the queue sends: say where a job belongs that it has to wait. No comment's
+words make it."""
+
+
 class Kind(StrEnum):
     """What a job is asked to do; each has a file in ``bot.work``."""
 

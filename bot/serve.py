@@ -51,6 +51,7 @@ from sandbox import Sandboxes
 from sandbox.redact import Redactor
 
 JOURNAL_SHOWN: Final = 2 << 20  # bytes; the whole of it stays on disk
+NOTICE_SECONDS: Final = 5.0  # a job that is taken at once says so itself
 WINDING_DOWN: Final = 20.0  # seconds that interrupted jobs have to close their sandboxes
 
 logger = structlog.get_logger("bot.serve")
@@ -213,6 +214,7 @@ def jobs_config(settings: Settings, *, work: bool = True) -> JobsConfig:
         data=settings.data_dir,
         database=settings.database,
         concurrency=settings.workers if work else 0,
+        notice_seconds=NOTICE_SECONDS,
         parallel=Parallel(
             in_all=parallel.in_all, installation=parallel.installation, repository=parallel.repository
         ),

@@ -26,6 +26,13 @@ def over_budget(facts: RunFacts, over: OverBudget) -> str:
     )
 
 
+def waiting(facts: RunFacts, ahead: int) -> str:
+    """``ahead``: jobs that have their turn before."""
+    jobs = "one job has its" if ahead == 1 else f"{ahead} jobs have their"
+    place = f"{jobs} turn before." if ahead else "it is next."
+    return sections(f"**Queued:** {place} I say here how it goes as soon as I begin.", run_line(facts))
+
+
 def _amount(what: What, amount: float) -> str:
     match what:
         case What.RUNS:

@@ -11,11 +11,12 @@ from agent.protocols import JsonObject
 from agent.show.model import RunView
 from agent.show.read import read_run
 from bot.commands import Command
-from bot.queue import Ending, JobResult, JobView
+from bot.queue import WAITS, Ending, JobResult, JobView
 from bot.render import errand_answers as say
 from bot.render.errand_answers import Standing
 from bot.run import Run
 from bot.triggers.place import subjects
+from bot.work.notice import say_that_it_waits
 from bot.work.parts import JOURNAL, not_allowed
 
 log = structlog.get_logger("bot.work")
@@ -26,6 +27,8 @@ def run_errand(run: Run) -> JobResult:
     told nothing, also not how the work stands."""
     if (refused := not_allowed(run)) is not None:
         return refused
+    if run.request.command == WAITS:
+        return say_that_it_waits(run)
     command = Command(run.request.command or Command.HELP)
     match command:
         case Command.STOP:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from bot.job_store import JobStore, open_engine
 from bot.jobs import QUEUES, DbosJobs, JobsConfig
 from bot.queue import (
+    WAITS,
     Ending,
     Halt,
     Halted,
@@ -272,7 +273,7 @@ def test_tables_of_an_older_version_are_added_to(tmp_path: Path) -> None:
     JobStore(engine).create_tables()
     with engine.begin() as connection:
         connection.execute(sa.text("DROP INDEX codeagent_jobs_by_state"))
-        for column in ("kind", "installation", "repository"):
+        for column in ("kind", "installation", "repository", "notice"):
             connection.execute(sa.text(f"ALTER TABLE codeagent_jobs DROP COLUMN {column}"))
         old = "INSERT INTO codeagent_jobs VALUES ('j', 's', 'done', '{}', '', 1, 0, '', '', 1.0, 1.0)"
         connection.execute(sa.text(old))
@@ -282,3 +283,51 @@ def test_tables_of_an_older_version_are_added_to(tmp_path: Path) -> None:
     store.enqueue(REQUEST, lambda _connection, job, _lane: queued.append(job))
     assert store.active() == tuple(queued)
     engine.dispose()
+
+
+def test_a_job_that_waits_says_so_before_it_begins(database: str, tmp_path: Path) -> None:
+    """Once; and it does not begin while that is said."""
+    said: list[str] = []
+    telling, told = threading.Event(), threading.Event()
+    gate = Gate()
+
+    def run(job: str, request: TaskRequest, halted: Halted, start: int) -> JobResult:
+        if request.kind is not Kind.ERRAND:
+            said.append(f"begins {request.issue}")
+            return gate(job, request, halted, start)
+        view = jobs.latest(request.about)
+        assert view is not None
+        assert request.command == WAITS
+        if request.issue == 1:  # a busy machine was slow to take it
+            return JobResult(ending=Ending.ANSWERED, summary="told")
+        telling.set()
+        assert told.wait(60)
+        said.append(f"waits {request.issue}, {jobs.ahead(view.job_id)} ahead")
+        return JobResult(ending=Ending.ANSWERED, summary="told")
+
+    config = JobsConfig(
+        data=tmp_path / "data",
+        database=database,
+        concurrency=1,
+        poll_seconds=0.05,
+        watch_seconds=0.1,
+        notice_seconds=0.3,
+    )
+    jobs = DbosJobs(config, run)
+    jobs.launch()
+    try:
+        first = jobs.enqueue(delivery(1, issue=1, body="first"))
+        gate.wait_for("first")
+        second = jobs.enqueue(delivery(2, issue=2, body="second"))
+        assert telling.wait(60)
+        gate.let_through(2)  # the second one's turn comes while it is said that it waits
+        wait_for(jobs, first.job_id, JobState.DONE)
+        wait_for(jobs, second.job_id, JobState.RUNNING)
+        time.sleep(0.5)
+        assert said == ["begins 1"]
+        told.set()
+        wait_for(jobs, second.job_id, JobState.DONE)
+        assert said == ["begins 1", "waits 2, 0 ahead", "begins 2"]
+    finally:
+        told.set()
+        jobs.shutdown(5)
