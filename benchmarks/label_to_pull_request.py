@@ -46,7 +46,7 @@ from pathlib import Path
 from benchmarks.bare_runs import HeardRun, listen, measure_bare
 from benchmarks.support import Grid, Machine, Spread, console, parser, publish, seconds
 from bot import engine
-from bot.checkout import Checkouts
+from bot.git.checkout import Checkouts
 from bot.settings import SandboxChoice, Settings
 from bot.workflow import JOURNAL, STEPS
 from tests.acceptance.support import Service, running_service

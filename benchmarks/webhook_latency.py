@@ -39,7 +39,7 @@ from typing import Any
 
 from benchmarks import throwaway_postgres
 from benchmarks.support import Grid, Machine, Spread, console, parser, publish, seconds
-from bot.webhook import sign
+from bot.deliveries.webhook import sign
 from tests.acceptance.support import free_port, plain_environment
 from tests.double.server import GitHubDouble
 

@@ -21,7 +21,7 @@ from agent.run import Services, open_journal, repair
 from agent.types import Task
 from bot import engine, log
 from bot.app import WebPorts, create_app
-from bot.jobs import DbosJobs, JobsConfig
+from bot.jobs.durable import DbosJobs, JobsConfig
 from bot.queue import Ending, Halted, Interrupted, JobResult, RunJob, TaskRequest
 from bot.settings import SandboxChoice, Settings
 from bot.triggers import TriggerPolicy

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from bot.catch_up import CatchUps, catch_up
-from bot.delivery_ledger import DeliveryLedger
-from bot.github import AppKeys, Link
-from bot.github_app import AppDesk
-from bot.relay import Relay
+from bot.deliveries.catch_up import CatchUps, catch_up
+from bot.deliveries.ledger import DeliveryLedger
+from bot.deliveries.relay import Relay
+from bot.github.app import AppDesk
+from bot.github.client import AppKeys, Link
 from bot.settings import Settings
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # that stand for all addresses

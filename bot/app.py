@@ -18,10 +18,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from bot.deliveries.webhook import BODY_CAP, Delivery, Malformed, parse, verify, well_formed
 from bot.metrics import CONTENT_TYPE
 from bot.queue import Ending, Enqueued, Jobs, JobView, QueueUnavailable, TaskRequest
 from bot.triggers import Again, Ignored, Said, Stop, TriggerPolicy, Wanted, decide
-from bot.webhook import BODY_CAP, Delivery, Malformed, parse, verify, well_formed
 
 RETRY_AFTER_SECONDS: Final = 30
 _RUN_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)

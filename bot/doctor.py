@@ -18,7 +18,7 @@ from agent.llm.exchange import Lost, Rejected
 from agent.llm.types import Component, Misbehaviour
 from agent.method import Method
 from bot.errors import ConfigError
-from bot.job_store import open_engine
+from bot.jobs.store import open_engine
 from bot.model import endpoint, method, open_to_listeners, prices, unpriced
 from bot.settings import Settings
 from sandbox import Sandboxes, SandboxUnavailable

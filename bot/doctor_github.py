@@ -14,9 +14,9 @@ import httpx
 
 from bot.doctor import Finding
 from bot.errors import BotError, ConfigError, ForgeRefused
-from bot.github import AppKeys, Habits, Link
-from bot.github_app import AppDesk, Attempts, Hook, Installed, Registered, Seen
-from bot.pacing import Patience
+from bot.github.app import AppDesk, Attempts, Hook, Installed, Registered, Seen
+from bot.github.client import AppKeys, Habits, Link
+from bot.github.pacing import Patience
 from bot.settings import Settings
 from bot.setup.manifest import hook_of
 from bot.setup.permissions import PERMISSIONS, missing, too_much, unheard
@@ -27,7 +27,7 @@ _QUICK: Final = Habits(patience=Patience(pauses=(), longest_wait=0.0))
 
 
 class Desk(Protocol):
-    """``bot.github_app.AppDesk``; all raise ForgeRefused and ForgeUnavailable."""
+    """``bot.github.app.AppDesk``; all raise ForgeRefused and ForgeUnavailable."""
 
     def app(self) -> Seen: ...
 

@@ -16,8 +16,8 @@ from agent.protocols import Progress
 from agent.run import Services, open_journal, repair
 from agent.types import Asking, Budget, Outcome, Solved, Task, Unrunnable, Unsolved
 from agent.workbench import Workbench
-from bot.checkout import Change, Checkout, Checkouts, Person
 from bot.errors import BotError
+from bot.git.checkout import Change, Checkout, Checkouts, Person
 from bot.issue_text import IssueText
 from bot.render import answers
 from bot.render.parts import RunFacts

@@ -1,4 +1,4 @@
-"""What the bot needs of a forge, for one repository: the door that ``bot.github`` implements.
+"""What the bot needs of a forge, for one repository: the door that ``bot.github.client`` implements.
 
 Everything that creates is an *upsert by marker*: it looks for what an earlier, killed attempt may have
 created before it creates, so that repeating any call is harmless. All texts are redacted by the caller.

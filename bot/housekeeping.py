@@ -21,7 +21,7 @@ log = structlog.get_logger("bot.housekeeping")
 
 
 class Kept(Protocol):
-    """What is used of ``bot.jobs.DbosJobs``."""
+    """What is used of ``bot.jobs.durable.DbosJobs``."""
 
     def status(self, job_id: str) -> JobView | None: ...
 

@@ -12,11 +12,11 @@ from agent.journal import FileJournal
 from agent.protocols import Journal, JsonObject, Progress
 from agent.types import Outcome, Question, Task
 from bot.budgets import Cap, NoPurse, Purse
-from bot.checkout import Checkout
 from bot.forge import Forges, GitAccess, RepositoryRef
+from bot.git.checkout import Checkout
+from bot.git.tree_export import Export
 from bot.queue import JobView
 from bot.repo_config import RepoConfig, Terms
-from bot.tree_export import Export
 
 
 class Repair(Protocol):
@@ -36,7 +36,7 @@ class Repair(Protocol):
 
 
 class Git(Protocol):
-    """What is used of ``bot.checkout.Checkouts``."""
+    """What is used of ``bot.git.checkout.Checkouts``."""
 
     def clone(self, access: GitAccess, sha: str, directory: Path) -> Checkout: ...
 

@@ -21,15 +21,16 @@ from bot import engine, housekeeping, log, own_port
 from bot.alongside import alongside
 from bot.app import WebPorts, create_app
 from bot.budgets import Cap, Period, Scope, What, caps_of
-from bot.checkout import Checkouts
 from bot.config import organisation
 from bot.config.keys import Refused
 from bot.config.operator import terms_of
-from bot.delivery_ledger import DeliveryLedger
+from bot.deliveries.ledger import DeliveryLedger
 from bot.errors import ConfigError, ForgeError
-from bot.github import AppKeys, GitHubForges, Habits, Link
+from bot.git.checkout import Checkouts
+from bot.git.sealed import SealedGit
+from bot.github.client import AppKeys, GitHubForges, Habits, Link
 from bot.health import missing
-from bot.jobs import DbosJobs, JobsConfig
+from bot.jobs.durable import DbosJobs, JobsConfig
 from bot.metrics import Metrics
 from bot.ports import Ports
 from bot.queue import (
@@ -42,7 +43,6 @@ from bot.queue import (
     TaskRequest,
 )
 from bot.render.page import run_page
-from bot.sealed_git import SealedGit
 from bot.settings import LogFormat, Settings
 from bot.tailored import Engine
 from bot.triggers import TriggerPolicy

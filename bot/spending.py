@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.budgets import Account, Cap, Left, OverBudget, Period, Scope, Used, What, judge
-from bot.job_tables import admitted, spending
+from bot.jobs.tables import admitted, spending
 from bot.queue import QueueUnavailable
 
 MONTHS_KEPT: Final = 62 * 86_400.0  # the longest month twice: no account is looked at any more after that

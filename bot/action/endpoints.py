@@ -7,8 +7,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from bot.errors import ForgeRefused
-from bot.github_line import Connection, Line, Request
-from bot.github_shapes import IssueShape
+from bot.github.line import Connection, Line, Request
+from bot.github.shapes import IssueShape
 
 PAGE: Final = 100
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.action.status import Status, fail_on_of
+from bot.deliveries.webhook import TEXT_CAP, storable
 from bot.errors import ConfigError
 from bot.settings import SandboxChoice
-from bot.webhook import TEXT_CAP, storable
 
 _YES: Final = frozenset(("true", "yes", "on"))
 _NO: Final = frozenset(("false", "no", "off"))

@@ -26,16 +26,16 @@ from bot.action.request import Nothing, choose
 from bot.action.status import Status, status_of
 from bot.action.summary import Told
 from bot.action.token_forges import TokenForges
-from bot.checkout import Checkouts
 from bot.config.operator import terms_of
 from bot.config.terms import Terms
 from bot.errors import BotError, ConfigError, ForgeError
-from bot.github import Habits, Link
+from bot.git.checkout import Checkouts
+from bot.git.sealed import SealedGit
+from bot.github.client import Habits, Link
 from bot.ports import Ports, Repair
 from bot.queue import Halt, Interrupted, JobFailed, JobResult, TaskRequest
 from bot.render.parts import RunFacts
 from bot.render.search_tree import search_tree
-from bot.sealed_git import SealedGit
 from bot.settings import Settings
 from bot.tailored import Engine
 from bot.workflow import JOURNAL, run_job

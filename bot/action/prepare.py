@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.action.outputs import WorkflowLog
-from bot.sealed_git import PROXIES
+from bot.git.sealed import PROXIES
 from bot.settings import Settings, host_environment
 
 SCRIPT: Final = Path(__file__).resolve().parent.parent.parent / "deploy" / "action-sandbox.sh"

@@ -13,9 +13,9 @@ from typing import Final
 from bot.config.reading import PATH as CONFIG_PATH
 from bot.errors import ForgeRefused
 from bot.forge import Branch, CheckRun, NewCommit, NewPullRequest, PullRequest
-from bot.github_access import Access
-from bot.github_endpoints import Requests
-from bot.github_forge import GitHubForge, Identity
+from bot.github.access import Access
+from bot.github.endpoints import Requests
+from bot.github.forge import GitHubForge, Identity
 
 NO_COMMIT: Final = "0" * 40
 

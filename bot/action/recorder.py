@@ -10,7 +10,7 @@ from typing import Any, Final
 from agent.protocols import Journal, Progress
 from agent.types import Outcome, Solved, Task
 from bot.action.outputs import WorkflowLog
-from bot.checkout import Change, Checkout, Checkouts, Person
+from bot.git.checkout import Change, Checkout, Checkouts, Person
 from bot.ports import Repair
 
 AUTHOR: Final = Person(name="CodeAgent", email="codeagent@users.noreply.github.com")

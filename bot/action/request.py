@@ -11,15 +11,15 @@ from bot.action.endpoints import PAGE, EventShape, issue_events, labelled_issues
 from bot.action.inputs import Inputs, Runner
 from bot.action.quiet_forge import ActionForge
 from bot.action.token_forges import TokenForges
+from bot.deliveries.payloads import IssueCommentPayload
+from bot.deliveries.webhook import BODY_CAP, TEXT_CAP, TITLE_CAP, Delivery, Malformed, parse, storable
 from bot.errors import ConfigError
 from bot.forge import Issue, RepositoryRef
 from bot.issue_text import parse_issue
 from bot.names import names_for
-from bot.payloads import IssueCommentPayload
 from bot.queue import Kind, Reply, TaskRequest
 from bot.render.answers import QUESTION
 from bot.triggers import Again, Checks, Decision, Ignored, Said, Stop, TriggerPolicy, Wanted, decide
-from bot.webhook import BODY_CAP, TEXT_CAP, TITLE_CAP, Delivery, Malformed, parse, storable
 from bot.work.parts import MAY_ASK
 
 UNADDRESSED: Final = frozenset(("schedule", "workflow_dispatch", "repository_dispatch"))

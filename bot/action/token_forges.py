@@ -11,11 +11,11 @@ from typing import Any, Final
 from bot.action.endpoints import ask_viewer
 from bot.action.quiet_forge import ActionForge, Manners
 from bot.forge import Forge, RepositoryRef
-from bot.github import Link, token_connection
-from bot.github_access import Access
-from bot.github_endpoints import Requests
-from bot.github_line import Connection, Habits, Line, Request
-from bot.pacing import Pacer
+from bot.github.access import Access
+from bot.github.client import Link, token_connection
+from bot.github.endpoints import Requests
+from bot.github.line import Connection, Habits, Line, Request
+from bot.github.pacing import Pacer
 
 OWN_LOGIN: Final = "github-actions[bot]"
 """Who acts with a workflow's GITHUB_TOKEN, on github.com and on GitHub Enterprise Server alike."""

@@ -21,9 +21,9 @@ from bot.bench.harness import Harness, forget
 from bot.bench.problems import Benchmark, Problem, data_digest, sample
 from bot.bench.report import gather, write_report
 from bot.bench.rows import Setup, settle
+from bot.cli.terminal import TerminalProgress
 from bot.errors import ConfigError
 from bot.settings import SandboxChoice
-from bot.terminal import TerminalProgress
 from sandbox.environments import Environment
 
 BENCHMARKS: Mapping[str, Benchmark] = {

@@ -28,8 +28,8 @@ from agent.types import (
 )
 from agent.workbench import RepositoryWorkbench
 from bot.bench.cases import Case, read_cases, repository_of
-from bot.checkout import Checkout, Checkouts
 from bot.errors import BotError, ConfigError
+from bot.git.checkout import Checkout, Checkouts
 from bot.issue_text import parse_issue
 from sandbox import Limits
 from sandbox.environments import Environment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.types import Asking, Solved, StopReason, Unrunnable, Unsolved
-from bot.commands import PREFIX, Command
+from bot.deliveries.commands import PREFIX, Command
 from bot.render.parts import (
     RunFacts,
     advice,

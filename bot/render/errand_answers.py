@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.show.model import RunView
-from bot.commands import MEANINGS, PREFIX
+from bot.deliveries.commands import MEANINGS, PREFIX
 from bot.queue import JobState, JobView, Kind
 from bot.render.parts import RunFacts, money, run_line, sections, table
 from bot.sanitize import capped, cell, code, one_line, prose
@@ -64,7 +64,7 @@ def stopped(facts: RunFacts, jobs: int) -> str:
 def _state(standing: Standing) -> str:
     view = standing.view
     match view.state:
-        case (JobState.WAITING | JobState.QUEUED) if standing.ahead:
+        case JobState.WAITING | JobState.QUEUED if standing.ahead:
             jobs = "one job has its" if standing.ahead == 1 else f"{standing.ahead} jobs have their"
             said = f"waits: {jobs} turn before"
         case JobState.WAITING | JobState.QUEUED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.types import Explanation, Location, Unsolved
-from bot.commands import PREFIX
+from bot.deliveries.commands import PREFIX
 from bot.forge import Annotation, Level
 from bot.render.parts import (
     RunFacts,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from bot.github import AppKeys, Habits, Link
-from bot.github_app import AppDesk, Made, convert
+from bot.github.app import AppDesk, Made, convert
+from bot.github.client import AppKeys, Habits, Link
 from bot.settings import SHORTEST_SECRET
 from bot.setup.keys import files_in, write
 from bot.setup.manifest import GitHubPlace, Wish, installation_page

@@ -7,7 +7,7 @@ question (:class:`Said`), the end of what runs (:class:`Stop`), or nothing, with
 
 from __future__ import annotations
 
-from bot.payloads import (
+from bot.deliveries.payloads import (
     CheckRunPayload,
     CheckSuitePayload,
     InstallationPayload,
@@ -21,6 +21,7 @@ from bot.payloads import (
     User,
     WorkflowRunPayload,
 )
+from bot.deliveries.webhook import Delivery
 from bot.triggers.checks import decide_check_run, decide_check_suite, decide_workflow_run
 from bot.triggers.comments import decide_comment
 from bot.triggers.issues import decide_issue
@@ -29,7 +30,6 @@ from bot.triggers.policy import Again, Checks, Decision, Ignored, Said, Stop, Tr
 from bot.triggers.pulls import decide_pull
 from bot.triggers.reviews import decide_review, decide_review_comment
 from bot.triggers.rules import closed_repository, own, unlisted_bot
-from bot.webhook import Delivery
 
 __all__ = [
     "Again",

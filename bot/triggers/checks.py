@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from bot.payloads import (
+from bot.deliveries.payloads import (
     AppData,
     CheckRunPayload,
     CheckSuitePayload,
@@ -23,10 +23,10 @@ from bot.payloads import (
     User,
     WorkflowRunPayload,
 )
+from bot.deliveries.webhook import storable
 from bot.queue import FailedCheck, Kind
 from bot.triggers.place import NAME_CAP, Place, same
 from bot.triggers.policy import Again, Checks, Decision, Ignored
-from bot.webhook import storable
 
 FAILED: Final = frozenset({"failure", "timed_out"})
 ACTIONS: Final = "github-actions"

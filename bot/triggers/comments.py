@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bot.commands import PREFIX, Command, Unknown, read_command
-from bot.payloads import IssueCommentPayload
+from bot.deliveries.commands import PREFIX, Command, Unknown, read_command
+from bot.deliveries.payloads import IssueCommentPayload
+from bot.deliveries.webhook import TEXT_CAP, storable
 from bot.queue import FailedCheck, Kind, Reply
 from bot.sanitize import code
 from bot.triggers.place import NAME_CAP, Place, login_of
 from bot.triggers.policy import Decision, Ignored, Said
-from bot.webhook import TEXT_CAP, storable
 
 
 def decide_comment(payload: IssueCommentPayload, place: Place) -> Decision:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.payloads import IssueData, IssuesPayload
+from bot.deliveries.payloads import IssueData, IssuesPayload
+from bot.deliveries.webhook import storable
 from bot.queue import Kind
 from bot.triggers.place import NAME_CAP, Place, login_of, same
 from bot.triggers.policy import Decision, Ignored, Stop
-from bot.webhook import storable
 
 
 def decide_issue(payload: IssuesPayload, place: Place) -> Decision:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bot.deliveries.payloads import Repository, User
+from bot.deliveries.webhook import TEXT_CAP, TITLE_CAP, storable
 from bot.names import CHECK_PREFIX
-from bot.payloads import Repository, User
 from bot.queue import FailedCheck, Kind, TaskRequest
 from bot.triggers.policy import TriggerPolicy, Wanted
-from bot.webhook import TEXT_CAP, TITLE_CAP, storable
 
 NAME_CAP = 256  # logins, labels, branches, paths
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bot.payloads import PullRequestData, PullRequestPayload
+from bot.deliveries.payloads import PullRequestData, PullRequestPayload
+from bot.deliveries.webhook import storable
 from bot.queue import FailedCheck, Kind
 from bot.triggers.place import NAME_CAP, Place, login_of, same
 from bot.triggers.policy import Decision, Ignored, Stop
-from bot.webhook import storable
 
 OWN_BRANCHES: Final = "codeagent/"
 _OF_ISSUE: Final = re.compile(r"codeagent/issue-([0-9]{1,18})-[0-9a-f]+", re.ASCII)

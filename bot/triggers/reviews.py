@@ -6,14 +6,14 @@ own text counts, and only when it asks for changes.
 
 from __future__ import annotations
 
-from bot.commands import PREFIX, Command, Unknown, read_command
-from bot.payloads import PullRequestData, ReviewCommentData, ReviewCommentPayload, ReviewPayload
+from bot.deliveries.commands import PREFIX, Command, Unknown, read_command
+from bot.deliveries.payloads import PullRequestData, ReviewCommentData, ReviewCommentPayload, ReviewPayload
+from bot.deliveries.webhook import TEXT_CAP, storable
 from bot.queue import Kind, ReviewNote
 from bot.triggers.comments import unknown
 from bot.triggers.place import NAME_CAP, Place
 from bot.triggers.policy import Decision, Ignored
 from bot.triggers.pulls import is_own
-from bot.webhook import TEXT_CAP, storable
 
 REVIEWED = "changes_requested"
 

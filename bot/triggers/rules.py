@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from bot.payloads import Repository, User
+from bot.deliveries.payloads import Repository, User
 from bot.triggers.place import same
 from bot.triggers.policy import TriggerPolicy
 

@@ -10,7 +10,7 @@ from agent.errors import AgentError
 from agent.protocols import JsonObject
 from agent.show.model import RunView
 from agent.show.read import read_run
-from bot.commands import Command
+from bot.deliveries.commands import Command
 from bot.queue import WAITS, Ending, JobResult, JobView
 from bot.render import errand_answers as say
 from bot.render.errand_answers import Standing

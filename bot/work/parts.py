@@ -14,8 +14,8 @@ import structlog
 
 from agent.codec import encode_fields
 from agent.types import Asking, Outcome, Task, Unrunnable
-from bot.checkout import Checkout
 from bot.forge import Annotation, Conclusion, PullRequest
+from bot.git.checkout import Checkout
 from bot.names import names_of
 from bot.progress import LiveProgress
 from bot.queue import Ending, JobResult

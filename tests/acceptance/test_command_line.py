@@ -1,5 +1,5 @@
 """Issue 2, "must be shown" no. 7: bad input at the command line. One line that says what happened, to what
-and what to do; the exit code that ``bot/cli.py`` documents; never a stack trace, and nothing is written."""
+and what to do; the exit code that ``bot.cli`` documents; never a stack trace, and nothing is written."""
 
 from __future__ import annotations
 

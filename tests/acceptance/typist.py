@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from bot import cli
+from bot.cli import main as cli
 
 
 def typed(order: dict[str, Any]) -> None:

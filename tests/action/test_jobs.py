@@ -22,7 +22,7 @@ from bot.action.status import Status
 from bot.action.summary import Told, summary
 from bot.action.token_forges import TokenForges
 from bot.config.terms import Terms
-from bot.github import Habits, Link, Pace
+from bot.github.client import Habits, Link, Pace
 from bot.queue import Kind, TaskRequest
 from bot.settings import Settings
 from sandbox.redact import Redactor

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.checkout import Checkouts
 from bot.forge import GitAccess
+from bot.git.checkout import Checkouts
 from tests.checkout.support import Work
 from tests.double.fixtures import github  # noqa: F401 - a fixture
 from tests.double.server import GitHubDouble

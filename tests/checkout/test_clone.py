@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.checkout import Change, Checkout, Checkouts, Person
 from bot.errors import CheckoutError
 from bot.forge import GitAccess
-from bot.sealed_git import GitCall, SealedGit, basic
+from bot.git.checkout import Change, Checkout, Checkouts, Person
+from bot.git.sealed import GitCall, SealedGit, basic
 from tests.double.faults import Slow, Status
 from tests.double.git import Author
 from tests.double.server import GitHubDouble

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.checkout import Checkouts
 from bot.errors import CheckoutError
-from bot.sealed_git import GitCall
-from bot.tree_export import ExportCaps
+from bot.git.checkout import Checkouts
+from bot.git.sealed import GitCall
+from bot.git.tree_export import ExportCaps
 from tests.checkout.support import Work
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.checkout import Change, Checkouts, Person
 from bot.errors import CheckoutError
-from bot.local_repository import find_local
-from bot.tree_export import EXECUTABLE, FILE
+from bot.git.checkout import Change, Checkouts, Person
+from bot.git.local import find_local
+from bot.git.tree_export import EXECUTABLE, FILE
 from tests.checkout.support import Work
 from tests.double.server import GitHubDouble
 

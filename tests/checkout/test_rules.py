@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.checkout import Change, Checkouts, Person, planned_modes, valid_branch
 from bot.errors import CheckoutError
-from bot.tree_export import Entry, link_stays_inside, path_fault
+from bot.git.checkout import Change, Checkouts, Person, planned_modes, valid_branch
+from bot.git.tree_export import Entry, link_stays_inside, path_fault
 from tests.checkout.support import Work
 
 USED = ["codeagent/issue-1-abcd", "main", "a.b_c-d/e", "0", "release/1.2.x", "a" * 200]

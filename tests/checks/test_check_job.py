@@ -14,11 +14,11 @@ import structlog.testing
 from agent.journal import FileJournal
 from agent.protocols import Journal
 from agent.types import FailingTests, NamedFailure, Outcome, Rerun, StopReason, TestFile, Unsolved
-from bot.checkout import Checkout, valid_branch
 from bot.errors import CheckoutError, ForgeUnavailable
+from bot.git.checkout import Checkout, valid_branch
+from bot.git.tree_export import Export
 from bot.names import names_for_check, names_of
 from bot.queue import Ending, FailedCheck, Halt, JobFailed, JobResult, Kind, TaskRequest
-from bot.tree_export import Export
 from bot.workflow import STEPS, run_job
 from tests.checks.samples import PYTEST, job
 from tests.review.support import Killed, Mortal

@@ -17,8 +17,8 @@ from agent.protocols import Journal, Progress
 from agent.run import repair
 from agent.types import Outcome, Question, Task
 from bot.app import WebPorts, create_app
-from bot.github import Habits, Pace
-from bot.jobs import DbosJobs, JobsConfig
+from bot.github.client import Habits, Pace
+from bot.jobs.durable import DbosJobs, JobsConfig
 from bot.queue import Ending, JobView
 from bot.repo_config import RepoConfig
 from bot.serve import connect, job_ports, policy, redactor, worker
@@ -147,7 +147,7 @@ def bot(github: GitHubDouble, tmp_path: Path) -> Iterator[Bot]:  # noqa: F811
 
 
 def test_a_question_a_discussion_and_an_answer(bot: Bot) -> None:
-    world = bot.github
+    world = bot.github.client
     assert bot.say("I see this too").status_code == 200  # nothing was asked yet
     asked = bot.job(world.label_issue(REPOSITORY, bot.number, "codeagent", actor="alice"))
     assert asked.result is not None
@@ -194,10 +194,10 @@ def test_a_question_a_discussion_and_an_answer(bot: Bot) -> None:
 
 
 def test_the_bots_own_comment_answers_nothing(bot: Bot) -> None:
-    bot.job(bot.github.label_issue(REPOSITORY, bot.number, "codeagent", actor="alice"))
+    bot.job(bot.github.client.label_issue(REPOSITORY, bot.number, "codeagent", actor="alice"))
     login = next(
         each.user.login
-        for each in bot.github.comments(REPOSITORY, bot.number)
+        for each in bot.github.client.comments(REPOSITORY, bot.number)
         if each.user.login.endswith("[bot]")
     )
     assert bot.say("8", login).status_code == 200

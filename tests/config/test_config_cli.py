@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli import app
+from bot.cli.main import app
 from bot.config.schema import schema_text
 from bot.settings import Settings
 from bot.settings_shown import HIDDEN, shown

@@ -8,8 +8,8 @@ import pytest
 
 from bot.config import organisation
 from bot.forge import RepositoryRef
-from bot.github import AppKeys, GitHubForges, Habits, Link
-from bot.pacing import Pace
+from bot.github.client import AppKeys, GitHubForges, Habits, Link
+from bot.github.pacing import Pace
 from tests.double.fixtures import github  # noqa: F401 - a fixture
 from tests.double.server import GitHubDouble
 

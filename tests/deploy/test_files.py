@@ -14,7 +14,7 @@ import pytest
 import typer.main
 import yaml
 
-from bot.cli import app
+from bot.cli.main import app
 from bot.settings_table import settings_table
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bot.cli import app
+from bot.cli.main import app
 from bot.repo_config import read_repo_config
 from bot.settings_table import settings_table
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.forge import Forge, RepositoryRef
-from bot.github import AppKeys, GitHubForges, Habits, Link
-from bot.pacing import Pace
+from bot.github.client import AppKeys, GitHubForges, Habits, Link
+from bot.github.pacing import Pace
 from tests.double.fixtures import github  # noqa: F401 - a fixture
 from tests.double.server import Credentials, GitHubDouble
 

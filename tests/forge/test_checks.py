@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.errors import ForgeRefused
 from bot.forge import Annotation, Button, CheckRun, Conclusion, Forge, Level
-from bot.github_checks import tail
+from bot.github.checks import tail
 from tests.double.faults import Fault, Garbage, ResetAfter, Status, StatusAfter
 from tests.forge.conftest import DEMO, Stage
 

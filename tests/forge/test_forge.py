@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import ForgeRefused, ForgeUnavailable
 from bot.forge import Branch, CheckRun, Conclusion, Forge, Issue, NewPullRequest
-from bot.github import PERMISSIONS, GitHubForges
+from bot.github.client import PERMISSIONS, GitHubForges
 from tests.double.faults import Fault, Garbage, ResetAfter, ResetBefore, Status, StatusAfter
 from tests.forge.conftest import DEMO, Stage
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.pacing import (
+from bot.github.pacing import (
     LONGEST_LIMIT,
     Answered,
     Decision,

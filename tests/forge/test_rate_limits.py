@@ -9,8 +9,8 @@ import pytest
 
 from bot.errors import ConfigError, ForgeUnavailable
 from bot.forge import Forge
-from bot.github import AppKeys, GitHubForges, Habits, Link
-from bot.pacing import Pace
+from bot.github.client import AppKeys, GitHubForges, Habits, Link
+from bot.github.pacing import Pace
 from tests.double.faults import Fault, PrimaryRateLimit, SecondaryRateLimit, Status
 from tests.forge.conftest import DEMO, Stage
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.forge import Issue, PullRequest
-from bot.github_shapes import CUT_NOTE, ErrorShape, IssueShape, PullShape, fit, marked, one_line, same_text
+from bot.github.shapes import CUT_NOTE, ErrorShape, IssueShape, PullShape, fit, marked, one_line, same_text
 
 MARKER = "<!-- codeagent:x -->"
 

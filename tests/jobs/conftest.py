@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.throwaway_postgres import cluster, programs
-from bot.jobs import DbosJobs, JobsConfig
+from bot.jobs.durable import DbosJobs, JobsConfig
 from bot.queue import RunJob
 
 

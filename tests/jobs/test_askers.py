@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.job_store import JobStore, open_engine
+from bot.jobs.store import JobStore, open_engine
 from bot.queue import Ending, JobResult, JobState
 from tests.jobs.test_jobs import delivery
 

@@ -30,7 +30,7 @@ from bot.budgets import (
     caps_of,
     judge,
 )
-from bot.job_store import JobStore, open_engine
+from bot.jobs.store import JobStore, open_engine
 from bot.queue import Ending, JobResult, Kind, QueueUnavailable
 from bot.repo_config import RepoConfig, tighten_budget
 from bot.settings_groups import DaySettings

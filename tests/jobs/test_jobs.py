@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from bot.jobs import DbosJobs
+from bot.jobs.durable import DbosJobs
 from bot.queue import (
     Ending,
     Halt,

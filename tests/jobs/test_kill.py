@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.job_store import JobStore, open_engine
+from bot.jobs.store import JobStore, open_engine
 from bot.queue import JobState, JobView
 
 pytestmark = pytest.mark.slow

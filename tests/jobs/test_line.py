@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.job_store import JobStore, open_engine
-from bot.jobs import QUEUES, DbosJobs, JobsConfig
+from bot.jobs.durable import QUEUES, DbosJobs, JobsConfig
+from bot.jobs.store import JobStore, open_engine
 from bot.queue import (
     WAITS,
     Ending,

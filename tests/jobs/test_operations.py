@@ -22,7 +22,7 @@ from bot import log
 from bot.errors import ConfigError
 from bot.health import LEAST_FREE, missing
 from bot.housekeeping import DAY, daily, tidy, tidy_runs
-from bot.jobs import DbosJobs
+from bot.jobs.durable import DbosJobs
 from bot.metrics import Metrics
 from bot.own_port import Shown, listening
 from bot.progress import LiveProgress

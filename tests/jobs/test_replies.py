@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bot.jobs import DbosJobs
+from bot.jobs.durable import DbosJobs
 from bot.queue import (
     Ending,
     Halted,

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from bot.jobs import DbosJobs, JobsConfig
+from bot.jobs.durable import DbosJobs, JobsConfig
 from bot.queue import Ending, Halted, Interrupted, JobResult, TaskRequest
 
 REQUEST = TaskRequest(

@@ -11,13 +11,13 @@ from typing import Any
 from agent.journal import FileJournal
 from agent.protocols import Journal, JsonObject
 from agent.types import FileChange, Patch
-from bot.checkout import Checkout
 from bot.forge import PullRequest
+from bot.git.checkout import Checkout
+from bot.git.tree_export import Export
 from bot.ports import Ports
 from bot.queue import JobResult, Kind, ReviewNote, TaskRequest
 from bot.render.parts import RunFacts
 from bot.render.pull_request import pull_request_body
-from bot.tree_export import Export
 from bot.workflow import run_job
 from tests.workflow.fakes import REQUEST, SOLVED, FakeForge, FakeForges, FakeGit, FakeRepair, World, ports
 

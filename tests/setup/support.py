@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 from starlette.testclient import TestClient
 
-from bot.github import Habits
-from bot.pacing import Pace, Patience
+from bot.github.client import Habits
+from bot.github.pacing import Pace, Patience
 from bot.setup.manifest import GitHubPlace
 from bot.setup.register import Registrar
 from bot.setup.tickets import Tickets

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.app import create_app
-from bot.catch_up import (
+from bot.deliveries.catch_up import (
     LONGEST_AGO,
     MOST_ATTEMPTS,
     QUIET,
@@ -27,9 +27,9 @@ from bot.catch_up import (
     catch_up,
     plan,
 )
-from bot.delivery_ledger import DeliveryLedger
-from bot.github import AppKeys, Link
-from bot.github_app import AppDesk, Attempt
+from bot.deliveries.ledger import DeliveryLedger
+from bot.github.app import AppDesk, Attempt
+from bot.github.client import AppKeys, Link
 from tests.double.faults import PrimaryRateLimit, ResetAfter, Status
 from tests.double.server import Credentials, GitHubDouble
 from tests.double.state import Delivery

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from bot.cli import app as commands
+from bot.cli.main import app as commands
 from bot.doctor import Finding, Level, database
 from bot.doctor_github import clock_of
 from bot.doctor_github import github as examine

@@ -22,8 +22,8 @@ from urllib.request import urlopen
 import httpx
 import pytest
 
+from bot.cli.setup import set_up_first
 from bot.settings import Settings
-from bot.setup_cli import set_up_first
 from tests.acceptance.support import ROOT, free_port, plain_environment, until
 from tests.double.server import GitHubDouble
 from tests.setup.smee import relaying

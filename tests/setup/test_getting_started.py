@@ -9,7 +9,7 @@ import shlex
 import pytest
 from typer.main import get_command
 
-from bot.cli import app
+from bot.cli.main import app
 from tests.docs.checklist import ROOT
 
 PAGE = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")

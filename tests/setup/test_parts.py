@@ -35,7 +35,7 @@ GITHUB = GitHubPlace.of("https://github.com")
 
 def test_one_table_of_permissions() -> None:
     """Manifest, token request (tests/forge shows what is sent), double and document."""
-    from bot import github
+    from bot.github import client as github
 
     assert github.PERMISSIONS is PERMISSIONS
     asked = manifest(

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from bot.cli import app as commands
+from bot.cli.main import app as commands
+from bot.deliveries.events import EventReader, ServerEvent, TooLong
+from bot.deliveries.relay import PAUSES, Letter, Relay, Unusable, read_letter
+from bot.deliveries.webhook import sign
 from bot.errors import ConfigError
-from bot.events import EventReader, ServerEvent, TooLong
-from bot.relay import PAUSES, Letter, Relay, Unusable, read_letter
-from bot.webhook import sign
 
 SECRET = b"0123456789abcdef-relay"
 PAYLOAD = {

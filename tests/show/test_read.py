@@ -13,8 +13,8 @@ from agent.errors import JournalCorrupt
 from agent.journal import FileJournal, read_journal, record_at, scan_journal
 from agent.show.mermaid import mermaid_tree
 from agent.show.read import journal_of, read_run
+from bot.cli.show import run_json
 from bot.render.tree_page import tree_page
-from bot.show_cli import run_json
 from tests.show.journals import forged, large, step
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli import USAGE, app
+from bot.cli.main import USAGE, app
 from tests.render.test_sanitize import hidden
 from tests.show.journals import forged, large, step
 

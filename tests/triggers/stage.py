@@ -11,10 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from bot.deliveries.webhook import Delivery as Verified
+from bot.deliveries.webhook import parse
 from bot.triggers import TriggerPolicy, decide
 from bot.triggers.policy import Decision
-from bot.webhook import Delivery as Verified
-from bot.webhook import parse
 from tests.double.server import GitHubDouble
 from tests.double.state import Delivery, Json
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands import MEANINGS, Command, Unknown, read_command
+from bot.deliveries.commands import MEANINGS, Command, Unknown, read_command
 
 COMMANDS: list[tuple[str, Command]] = [
     *((f"/codeagent {command}", command) for command in Command),

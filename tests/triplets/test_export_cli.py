@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli import USAGE, app
+from bot.cli.main import USAGE, app
 
 
 def export(*arguments: object, code: int = 0) -> str:

@@ -14,9 +14,9 @@ import pytest
 from fastapi import FastAPI
 
 from bot.app import WebPorts, create_app
+from bot.deliveries.webhook import sign
 from bot.queue import Ending, Enqueued, JobResult, JobState, JobView, QueueUnavailable, Reply, TaskRequest
 from bot.triggers import TriggerPolicy
-from bot.webhook import sign
 
 SECRET = b"a secret for tests"
 GUID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"

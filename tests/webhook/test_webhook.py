@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.payloads import MODELS
+from bot.deliveries.payloads import MODELS
+from bot.deliveries.webhook import Delivery, Malformed, parse, sign, storable, verify, well_formed
 from bot.queue import Reply, TaskRequest
 from bot.triggers import Again, Checks, Decision, Ignored, Said, Stop, TriggerPolicy, Wanted, decide
-from bot.webhook import Delivery, Malformed, parse, sign, storable, verify, well_formed
 
 # The vector that GitHub publishes in "Validating webhook deliveries".
 SECRET = b"It's a Secret to Everybody"

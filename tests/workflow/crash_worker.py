@@ -80,7 +80,7 @@ def fake(order: dict[str, Any]) -> Ports:
 def service(_order: dict[str, Any]) -> Ports:
     """The real engine, the real git, GitHub's double at the other end."""
     from bot import engine
-    from bot.github import Habits, Pace
+    from bot.github.client import Habits, Pace
     from bot.serve import connect, job_ports, redactor
     from bot.settings import read_settings
 

@@ -37,7 +37,6 @@ from agent.types import (
     Unrunnable,
     Unsolved,
 )
-from bot.checkout import Checkout
 from bot.forge import (
     Branch,
     CheckRun,
@@ -52,10 +51,11 @@ from bot.forge import (
     SeenCheck,
     WorkflowJob,
 )
+from bot.git.checkout import Checkout
+from bot.git.tree_export import Export
 from bot.ports import Ports
 from bot.queue import TaskRequest
 from bot.repo_config import RepoConfig
-from bot.tree_export import Export
 from sandbox.suites.types import CaseResult, SuiteReport, Verdict
 
 BASE = "b" * 40

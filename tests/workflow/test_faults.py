@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.types import Outcome
-from bot.checkout import Checkouts
-from bot.github import AppKeys, GitHubForges, Habits, Link
-from bot.pacing import Pace
+from bot.git.checkout import Checkouts
+from bot.github.client import AppKeys, GitHubForges, Habits, Link
+from bot.github.pacing import Pace
 from bot.ports import Ports
 from bot.queue import Ending, TaskRequest
 from bot.workflow import run_job

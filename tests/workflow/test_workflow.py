@@ -424,7 +424,7 @@ def test_the_token_is_in_no_text(data: Path, world: World) -> None:
 
 
 def test_names_are_good_branch_names() -> None:
-    from bot.checkout import valid_branch
+    from bot.git.checkout import valid_branch
 
     seen = {names_for(r, i, m) for r in (1, 22) for i in (1, 12, 2) for m in (None, 1, 12)}
     assert all(valid_branch(names.branch) for names in seen)

@@ -7,8 +7,8 @@ from typing import Any, Final, Protocol, cast
 from urllib.parse import quote
 
 from bot.forge import Annotation, Button, SeenCheck, WorkflowJob
-from bot.github_requests import PAGE, RepositoryRequests
-from bot.github_shapes import FAILED, CheckShape, ChecksShape, JobShape, JobsShape, fit, one_line
+from bot.github.requests import PAGE, RepositoryRequests
+from bot.github.shapes import FAILED, CheckShape, ChecksShape, JobShape, JobsShape, fit, one_line
 
 MOST_ANNOTATIONS: Final = 50
 LARGEST_MESSAGE: Final = 64_000  # GitHub: 64 KB

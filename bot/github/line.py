@@ -1,4 +1,4 @@
-"""Sends requests to GitHub patiently and not too fast; how they are sent is known to ``bot.github`` only."""
+"""Sends requests to GitHub patiently and not too fast; how they are sent is known to one file only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, assert_never
 
 from bot.errors import ForgeRefused, ForgeUnavailable
-from bot.pacing import (
+from bot.github.pacing import (
     SAFE,
     Answered,
     GiveUp,

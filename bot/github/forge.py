@@ -29,14 +29,14 @@ from bot.forge import (
     SeenCheck,
     WorkflowJob,
 )
-from bot.github_access import Access
-from bot.github_checks import annotation_rows, button_rows, failed, failed_jobs
-from bot.github_endpoints import Requests
-from bot.github_git import Commits
-from bot.github_line import Unclear
-from bot.github_requests import PAGE
-from bot.github_reviews import Thread
-from bot.github_shapes import (
+from bot.github.access import Access
+from bot.github.checks import annotation_rows, button_rows, failed, failed_jobs
+from bot.github.endpoints import Requests
+from bot.github.git_data import Commits
+from bot.github.line import Unclear
+from bot.github.requests import PAGE
+from bot.github.reviews import Thread
+from bot.github.shapes import (
     LARGEST_BODY,
     LARGEST_OUTPUT,
     CheckShape,
@@ -59,7 +59,7 @@ _LOGIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})(?:\[bot\])?", re
 
 T = TypeVar("T")
 
-log = structlog.get_logger("bot.github")
+log = structlog.get_logger("bot.github.client")
 
 
 class Identity(Protocol):
@@ -71,7 +71,7 @@ class Identity(Protocol):
 
 
 class GitHubForge:
-    """``bot.forge.Forge`` for one repository. Made by ``bot.github.GitHubForges``."""
+    """``bot.forge.Forge`` for one repository. Made by ``bot.github.client.GitHubForges``."""
 
     def __init__(
         self, access: Access, requests: Requests, identity: Identity, redact: Callable[[str], str]

@@ -21,9 +21,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as WaitedInVain
 
-from bot import job_line
-from bot.job_line import Lane, PutInQueue
-from bot.job_tables import (
+from bot.jobs import turns
+from bot.jobs.tables import (
     ACTIVE,
     OPEN,
     asking,
@@ -37,6 +36,7 @@ from bot.job_tables import (
     replies,
     view_of,
 )
+from bot.jobs.turns import Lane, PutInQueue
 from bot.queue import (
     WAITS,
     Ending,
@@ -186,14 +186,14 @@ class JobStore:
                 kind=request.kind.value,
                 installation=request.installation,
                 repository=request.repository_id,
-                created=job_line.next_place(connection, request.subject, now),
+                created=turns.next_place(connection, request.subject, now),
                 updated=now,
             )
         )
         if request.kind is Kind.ERRAND:
-            job_line.queue(connection, job_id, Lane.ERRANDS, put_in_queue)
+            turns.queue(connection, job_id, Lane.ERRANDS, put_in_queue)
         else:
-            job_line.give_turns(connection, self._parallel, put_in_queue)
+            turns.give_turns(connection, self._parallel, put_in_queue)
         return job_id
 
     # --- Stopping -----------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ class JobStore:
             if view is None:
                 return None
             self._cancel(connection, view, put_in_queue)
-            behind = (jobs.c.subject == subject, jobs.c.state == job_line.WAITING)
+            behind = (jobs.c.subject == subject, jobs.c.state == turns.WAITING)
             self._drop(connection, *behind)
             connection.execute(replies.delete().where(replies.c.subject == subject))
             return view.job_id
@@ -227,7 +227,7 @@ class JobStore:
         mine = jobs.update().where(jobs.c.job_id == view.job_id)
         connection.execute(mine.values(cancelling=True, updated=self._clock()))
         if view.state is JobState.WAITING:  # it has nothing to do but to say so, for which it need not wait
-            job_line.queue(connection, view.job_id, Lane.ERRANDS, put_in_queue)
+            turns.queue(connection, view.job_id, Lane.ERRANDS, put_in_queue)
 
     def _drop(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> None:
         dropped = {
@@ -249,7 +249,7 @@ class JobStore:
 
     def ahead(self, job_id: str) -> int:
         with self._engine.connect() as connection:
-            return job_line.ahead(connection, job_id)
+            return turns.ahead(connection, job_id)
 
     def active(self) -> tuple[str, ...]:
         """Those that the queue must have."""
@@ -330,10 +330,10 @@ class JobStore:
 
     def give_turns(self, put_in_queue: PutInQueue) -> tuple[str, ...]:
         """To those that wait and may go now: needed when the caps were raised."""
-        if not self._ids(jobs.c.state == job_line.WAITING):
+        if not self._ids(jobs.c.state == turns.WAITING):
             return ()
         with self._writing() as connection:
-            return job_line.give_turns(connection, self._parallel, put_in_queue)
+            return turns.give_turns(connection, self._parallel, put_in_queue)
 
     def start(self, job_id: str, owner: str) -> JobView | None:
         """Take a job up. None when it does not exist; its view when it has ended already."""
@@ -376,7 +376,7 @@ class JobStore:
                 waiting = replies.c.number == first.number
                 self._go_on(connection, view, reply_from_json(json.loads(first.reply)), put_in_queue)
             connection.execute(replies.delete().where(waiting))
-            job_line.give_turns(connection, self._parallel, put_in_queue)
+            turns.give_turns(connection, self._parallel, put_in_queue)
 
     def fail(self, job_id: str, error: str, put_in_queue: PutInQueue, *, owner: str | None = None) -> None:
         """Without an owner: whoever has it (the queue lost it). Whoever waits for its end has a turn."""
@@ -387,7 +387,7 @@ class JobStore:
             if connection.execute(jobs.update().where(*mine).values(failed)).rowcount:
                 subject = sa.select(jobs.c.subject).where(jobs.c.job_id == job_id).scalar_subquery()
                 connection.execute(replies.delete().where(replies.c.subject == subject))
-                job_line.give_turns(connection, self._parallel, put_in_queue)
+                turns.give_turns(connection, self._parallel, put_in_queue)
 
     @contextmanager
     def _update(self, *where: sa.ColumnElement[bool]) -> Iterator[Callable[..., bool]]:
@@ -440,7 +440,7 @@ def _same(connection: sa.Connection, request: TaskRequest) -> str | None:
 
 def _take_for(connection: sa.Connection, done: JobView) -> None:
     """Whoever asked for the same meanwhile has it: their deliveries got this job."""
-    where = (jobs.c.subject == done.request.subject, jobs.c.state == job_line.WAITING)
+    where = (jobs.c.subject == done.request.subject, jobs.c.state == turns.WAITING)
     waiting = connection.execute(sa.select(jobs.c.job_id).where(*where)).scalars().all()
     if waiting:
         theirs = deliveries.update().where(deliveries.c.job_id.in_(waiting))

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from bot.checkout import planned_modes, valid_branch
 from bot.errors import CheckoutError, ForgeRefused
 from bot.forge import NewCommit
-from bot.github_line import Line
-from bot.github_requests import RepositoryRequests
-from bot.github_shapes import CommitShape, ComparisonShape, RefShape, ShaShape, TreeShape
-from bot.tree_export import Entry
+from bot.git.checkout import planned_modes, valid_branch
+from bot.git.tree_export import Entry
+from bot.github.line import Line
+from bot.github.requests import RepositoryRequests
+from bot.github.shapes import CommitShape, ComparisonShape, RefShape, ShaShape, TreeShape
 
 WORKFLOWS: Final = ".github/workflows/"
 INLINE: Final = (

@@ -31,9 +31,9 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list on standard output.")] = False,
 ) -> None:
     """Say what is missing on this machine and at GitHub, and how to get it. Exit code 1: something is."""
+    from bot.cli.terminal import findings
     from bot.doctor import database, machine, model
     from bot.doctor_github import github
-    from bot.terminal import findings
 
     settings = read_settings(dotenv=env_file)
     rows = [

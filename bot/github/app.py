@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from bot.errors import ForgeRefused
-from bot.github import AppKeys, Habits, Link, anonymous_connection, app_connection
-from bot.github_line import Connection, Line, Request, Unclear
-from bot.pacing import Pacer
+from bot.github.client import AppKeys, Habits, Link, anonymous_connection, app_connection
+from bot.github.line import Connection, Line, Request, Unclear
+from bot.github.pacing import Pacer
 
 PAGE: Final = 100
 MOST_INSTALLATIONS: Final = 300

@@ -17,7 +17,7 @@ from typing import Final, Protocol, assert_never
 import structlog
 
 from bot.errors import BotError, ForgeRefused
-from bot.github_app import Attempt, Attempts
+from bot.github.app import Attempt, Attempts
 
 LONGEST_AGO: Final = 3 * 86_400.0  # seconds; GitHub keeps no older ones (an Enterprise server: seven days)
 OVERLAP: Final = 600.0  # seconds that are looked at again: lists are not in the order of what happened
@@ -29,7 +29,7 @@ EVERY: Final = 600.0
 QUIET: Final = 60.0
 FIRST: Final = 2.0  # after the door is open
 
-log = structlog.get_logger("bot.catch_up")
+log = structlog.get_logger("bot.deliveries.catch_up")
 
 
 class Desk(Protocol):
@@ -41,7 +41,7 @@ class Desk(Protocol):
 
 
 class Ledger(Protocol):
-    """What is remembered, and shared with other servers: ``bot.delivery_ledger``."""
+    """What is remembered, and shared with other servers: ``bot.deliveries.ledger``."""
 
     @property
     def began(self) -> float: ...

@@ -10,11 +10,11 @@ import structlog
 
 from bot.errors import ForgeError, ForgeRefused
 from bot.forge import GitAccess
-from bot.github_line import Connection, Line, Request
+from bot.github.line import Connection, Line, Request
 
 TOKEN_SECONDS: Final = 3000.0  # GitHub ends a token after an hour
 
-log = structlog.get_logger("bot.github")
+log = structlog.get_logger("bot.github.client")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

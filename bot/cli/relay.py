@@ -23,7 +23,7 @@ def relay(
     """Bring GitHub's deliveries from a relay to this machine; `serve` does it too when RELAY_URL is set."""
     from bot import log
     from bot.alongside import webhook_of
-    from bot.relay import Relay
+    from bot.deliveries.relay import Relay
 
     settings = read_settings(dotenv=env_file)
     chosen = channel or settings.relay_url or ""

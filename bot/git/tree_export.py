@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from bot.errors import CheckoutError
-from bot.sealed_git import GitCall, GitFailed, SealedGit
+from bot.git.sealed import GitCall, GitFailed, SealedGit
 
 LONGEST_PATH: Final = 4000
 LONGEST_LINK: Final = 4095

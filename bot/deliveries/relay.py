@@ -3,7 +3,7 @@
 The channel is a stream of server-sent events; each holds a delivery's headers in lower case, its ``body``,
 and with newer relays the text as it was sent. smee parses the body and writes it anew, while the signature is
 over the bytes that GitHub sent: the ways to write it down are tried until one verifies, and what none of them
-verifies is not passed on. What goes astray here is found by ``bot.catch_up``.
+verifies is not passed on. What goes astray here is found by ``bot.deliveries.catch_up``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 
+from bot.deliveries.events import EventReader, ServerEvent, TooLong
+from bot.deliveries.webhook import BODY_CAP, verify
 from bot.errors import ConfigError
-from bot.events import EventReader, ServerEvent, TooLong
-from bot.webhook import BODY_CAP, verify
 
 LARGEST_EVENT: Final = 3 * BODY_CAP  # escaped once, and perhaps told twice
 SILENCE: Final = 90.0  # seconds; smee says something every thirty
@@ -33,7 +33,7 @@ _PASSED_ON: Final = re.compile(r"x-github-[a-z-]{1,40}|x-hub-signature-256|user-
 _VALUE: Final = re.compile(r"[\x20-\x7e]{1,1024}", re.ASCII)
 _LONE: Final = re.compile("[\ud800-\udfff]")
 
-log = structlog.get_logger("bot.relay")
+log = structlog.get_logger("bot.deliveries.relay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from bot.github_checks import CheckRequests
-from bot.github_git import GitRequests
-from bot.github_line import Request
-from bot.github_requests import PAGE, RepositoryRequests
-from bot.github_reviews import ReviewRequests
-from bot.github_shapes import (
+from bot.github.checks import CheckRequests
+from bot.github.git_data import GitRequests
+from bot.github.line import Request
+from bot.github.requests import PAGE, RepositoryRequests
+from bot.github.reviews import ReviewRequests
+from bot.github.shapes import (
     CommentShape,
     ContentShape,
     IssueShape,

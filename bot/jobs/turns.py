@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.job_tables import ACTIVE, jobs
+from bot.jobs.tables import ACTIVE, jobs
 from bot.queue import JobState, Kind, Parallel
 
 WAITING = JobState.WAITING.value

@@ -1,7 +1,7 @@
 """Which deliveries arrived: two small tables beside the jobs, shared by all servers of one queue.
 
 GitHub's own list says which deliveries were answered, but a relay answers for a service that is down. So what
-arrived is written down here, and ``bot.catch_up`` asks again for what did not.
+arrived is written down here, and ``bot.deliveries.catch_up`` asks again for what did not.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bot.errors import ConfigError
-from bot.job_store import open_engine
-from bot.liveness import FileLocks, Locks, PostgresLocks
+from bot.jobs.liveness import FileLocks, Locks, PostgresLocks
+from bot.jobs.store import open_engine
 
-log = structlog.get_logger("bot.catch_up")
+log = structlog.get_logger("bot.deliveries.catch_up")
 
 _TURN: Final = "catch-up"
 _PREPARING: Final = "ledger"

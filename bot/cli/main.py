@@ -23,18 +23,19 @@ from rich.markup import escape
 
 from agent.errors import AgentError
 from agent.types import Asking, Outcome, Solved, Unrunnable, Unsolved
-from bot import config_cli, engine
+from bot import engine
 from bot.bench import cli as bench_cli
 from bot.bench.wiring import wire
-from bot.doctor_cli import doctor
+from bot.cli import config as config_cli
+from bot.cli.doctor import doctor
+from bot.cli.export import export_runs
+from bot.cli.relay import relay
+from bot.cli.setup import set_up_first, setup
+from bot.cli.show import show
+from bot.cli.terminal import TerminalProgress, outcome_line
+from bot.cli.work import work
 from bot.errors import BotError, CheckoutError, ConfigError, ForgeError
-from bot.export_cli import export_runs
-from bot.relay_cli import relay
 from bot.settings import SandboxChoice, read_settings
-from bot.setup_cli import set_up_first, setup
-from bot.show_cli import show
-from bot.terminal import TerminalProgress, outcome_line
-from bot.work_cli import work
 from sandbox import SandboxError, SandboxUnavailable
 
 NO_PATCH, USAGE, UNRUNNABLE, NO_SANDBOX, OUTSIDE, INTERRUPTED = 1, 2, 3, 4, 5, 130

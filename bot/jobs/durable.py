@@ -1,10 +1,10 @@
 """Durable jobs on DBOS Transact: the only place that knows it, and what had to be known about it (3.4).
 
 * Recovery at launch looks for the same executor id *and* application version only, and two processes with one
-  id run a job twice. So: a fixed version, an id of its own for every process under a lock (``bot.liveness``),
+  id run a job twice. So: a fixed version, an id of its own for every process under a lock (``liveness``),
   and one way for all recovery: whoever finds a dead worker's lock free puts its jobs back into the queue.
 * Deduplication ids are freed by a resume, and cancelling frees a job that still runs. So both live in
-  ``bot.job_store``; DBOS keeps the queue.
+  ``bot.jobs.store``; DBOS keeps the queue.
 * A cancel takes effect between steps only. So a running job is told through a flag that it watches.
 * Values are pickled by default, and a row may ask for pickle: a writer of the database could run code here.
 * The default poll of one second would also cap the throughput.
@@ -30,10 +30,10 @@ from dbos._dbos import _get_dbos_instance
 from dbos._serialization import DefaultSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.job_flags import Abandoned, Flag, Running
-from bot.job_line import Lane
-from bot.job_store import JobStore, open_engine
-from bot.liveness import FileLocks, Locks, PostgresLocks
+from bot.jobs.flags import Abandoned, Flag, Running
+from bot.jobs.liveness import FileLocks, Locks, PostgresLocks
+from bot.jobs.store import JobStore, open_engine
+from bot.jobs.turns import Lane
 from bot.queue import (
     Enqueued,
     Halt,
@@ -61,7 +61,7 @@ NOTICE_LOOKS: Final = 150  # half a minute
 FORGOTTEN_AT_ONCE: Final = 200  # a short transaction: others wait for it
 _PREPARING: Final = "preparing"
 
-log = structlog.get_logger("bot.jobs")
+log = structlog.get_logger("bot.jobs.durable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

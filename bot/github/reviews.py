@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from bot.github_requests import PAGE, RepositoryRequests
-from bot.github_shapes import ReviewCommentShape, ReviewShape
+from bot.github.requests import PAGE, RepositoryRequests
+from bot.github.shapes import ReviewCommentShape, ReviewShape
 
 THREADS: Final = """
 query($owner: String!, $name: String!, $pull: Int!, $after: String) {

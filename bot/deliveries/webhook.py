@@ -1,7 +1,7 @@
 """What GitHub sends, before anything is decided: signature, bounds, and the few fields that are used.
 
 Pure. Nothing is parsed before the signature over the raw bytes was found right, and there is no unsigned mode
-(threats 1 and 4). What is read of each event is in ``bot.payloads``.
+(threats 1 and 4). What is read of each event is in ``bot.deliveries.payloads``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from bot.payloads import MODELS, Payload
+from bot.deliveries.payloads import MODELS, Payload
 
 BODY_CAP = 25 * 1024 * 1024  # GitHub's own cap on a delivery
 DEPTH_CAP = 64  # GitHub's deepest example has 9

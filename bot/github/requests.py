@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
-from bot.github_line import Request
+from bot.github.line import Request
 
 PAGE: Final = 100
 

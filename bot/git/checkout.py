@@ -2,7 +2,7 @@
 
 A :class:`Checkout` is a private bare repository that only this program writes: no hook, filter, attribute or
 configuration of the repository that it came from is ever read by git. Nothing is pushed from here: the App
-makes its commits through the forge (``bot.github_git``), `codeagent fix` writes a patch.
+makes its commits through the forge (``bot.github.git_data``), `codeagent fix` writes a patch.
 """
 
 from __future__ import annotations
@@ -18,9 +18,18 @@ from urllib.parse import urlsplit
 
 from bot.errors import CheckoutError
 from bot.forge import GitAccess
-from bot.local_repository import LocalRepository, find_local
-from bot.sealed_git import GitCall, GitFailed, SealedGit
-from bot.tree_export import EXECUTABLE, FILE, Entry, Export, ExportCaps, export_tree, list_entries, path_fault
+from bot.git.local import LocalRepository, find_local
+from bot.git.sealed import GitCall, GitFailed, SealedGit
+from bot.git.tree_export import (
+    EXECUTABLE,
+    FILE,
+    Entry,
+    Export,
+    ExportCaps,
+    export_tree,
+    list_entries,
+    path_fault,
+)
 
 COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _BRANCH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)

@@ -1,7 +1,7 @@
 """GitHub: the Forge over githubkit. The only place that knows githubkit.
 
-Here is how a request is sent and who may send it; ``bot.github_endpoints`` has the requests, and
-``bot.github_forge`` makes something of them. A token is for one repository, has the least permissions and is
+Here is how a request is sent and who may send it; ``bot.github.endpoints`` has the requests, and
+``bot.github.forge`` makes something of them. A token is for one repository, has the least permissions and is
 revoked when its Forge is closed (threat 10).
 """
 
@@ -21,12 +21,12 @@ from githubkit.exception import GraphQLFailed, PrimaryRateLimitExceeded, Request
 
 from bot.errors import ConfigError, ForgeRefused
 from bot.forge import Forge, RepositoryRef
-from bot.github_access import Access
-from bot.github_endpoints import Requests
-from bot.github_forge import GitHubForge
-from bot.github_line import Connection, Done, Habits, Line, Request
-from bot.github_shapes import AppShape, ErrorShape, TokenShape
-from bot.pacing import Answered, Lost, Pace, Pacer
+from bot.github.access import Access
+from bot.github.endpoints import Requests
+from bot.github.forge import GitHubForge
+from bot.github.line import Connection, Done, Habits, Line, Request
+from bot.github.pacing import Answered, Lost, Pace, Pacer
+from bot.github.shapes import AppShape, ErrorShape, TokenShape
 from bot.settings import GITHUB_API, web_url_of
 from bot.setup.permissions import PERMISSIONS
 
@@ -45,7 +45,7 @@ __all__ = [
 READING: Final = {"contents": "read", "metadata": "read"}
 """All that a token may that reads one file."""
 
-log = structlog.get_logger("bot.github")
+log = structlog.get_logger("bot.github.client")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ class _Client(GitHub[Any]):
             return Lost(sent=True, reason=f"the answer could not be understood ({type(error).__name__})")
 
     def _check_rate_limit(self, response: Response[Any]) -> None:
-        """Not here: it reads Retry-After with int(), which a date breaks. ``bot.pacing`` decides."""
+        """Not here: it reads Retry-After with int(), which a date breaks. ``bot.github.pacing`` decides."""
 
 
 def _versioned(version: str) -> Callable[[httpx.Request], None]:
@@ -278,7 +278,7 @@ class GitHubForges:
 
 
 def app_connection(keys: AppKeys, link: Link) -> Connection:
-    """What the App itself asks with (``bot.github_app``). Raises ConfigError for a key that cannot sign."""
+    """What the App itself asks with (``bot.github.app``). Raises ConfigError for a key that cannot sign."""
     return _app_client(keys, link)
 
 

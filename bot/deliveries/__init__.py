@@ -1,0 +1,1 @@
+"""GitHub's deliveries: what they hold, how they come in, what went astray."""

@@ -1,0 +1,1 @@
+"""git on this machine, with everything that a repository could make it run switched off."""
