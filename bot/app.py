@@ -181,7 +181,14 @@ def _once_more(jobs: Jobs, again: Again) -> TaskRequest | None:
     last = jobs.latest(again.subject)
     if last is None or (last.result is not None and last.result.ending is Ending.REFUSED):
         return None
-    return replace(last.request.first, delivery=again.delivery, sender=again.sender, actors=(), again=True)
+    return replace(
+        last.request.first,
+        delivery=again.delivery,
+        sender=again.sender,
+        sender_id=again.sender_id,
+        actors=(),
+        again=True,
+    )
 
 
 def _accepted(delivery: Delivery, job: Enqueued) -> Response:

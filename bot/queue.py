@@ -120,6 +120,7 @@ class TaskRequest:
     comment: int = 0  # id of the issue comment that asked, if one did
     about: str = ""  # subject of the one job that an ERRAND is about; empty: all of the issue's
     again: bool = False  # asked for once more: an earlier pull request that was closed is no longer a no
+    sender_id: int = 0  # the sender's number at GitHub; 0: not known
     actors: tuple[str, ...] = ()  # whose permission counts besides the sender's
     check: FailedCheck | None = None
     note: ReviewNote | None = None
@@ -315,7 +316,19 @@ def request_to_json(request: TaskRequest) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in absent}
 
 
-_NEWER = ("run", "reply", "kind", "command", "comment", "about", "again", "actors", "check", "note")
+_NEWER = (
+    "run",
+    "reply",
+    "kind",
+    "command",
+    "comment",
+    "about",
+    "again",
+    "sender_id",
+    "actors",
+    "check",
+    "note",
+)
 _ABSENT = {field.name: field.default for field in fields(TaskRequest) if field.name in _NEWER}
 
 

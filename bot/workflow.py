@@ -119,6 +119,7 @@ def _facts(job_id: str, request: TaskRequest, ports: Ports) -> RunFacts:
         title=request.title,
         label=request.label,
         sender=request.sender,
+        sender_id=request.sender_id,
         run_id=job_id,
         run_url=ports.run_url(job_id),
     )

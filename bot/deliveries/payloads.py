@@ -20,6 +20,7 @@ class _Model(BaseModel):
 
 class User(_Model):
     login: str
+    id: Id = 0
     type: str = "User"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,23 @@ class RunFacts:
     title: str
     label: str
     sender: str
+    sender_id: int = 0  # the sender's number at GitHub; 0: not known
     base_branch: str = ""
     base_sha: str = ""
     run_id: str = ""
     run_url: str = ""
+
+
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})", re.ASCII)
+
+
+def co_author(facts: RunFacts) -> str:
+    """The commit's trailer for whoever asked; nothing for a bot. Newer accounts are only found by an address
+    with their number."""
+    if not _LOGIN.fullmatch(facts.sender):
+        return ""
+    number = f"{facts.sender_id}+" if facts.sender_id else ""
+    return f"Co-authored-by: {facts.sender} <{number}{facts.sender}@users.noreply.github.com>"
 
 
 def sections(*parts: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from agent.types import Solved
 from bot.render.parts import (
     RunFacts,
+    co_author,
     cost,
     details,
     gates,
@@ -21,7 +20,6 @@ from bot.render.parts import (
 from bot.sanitize import capped, code, plain, prose
 
 RATIONALE_LIMIT = 8_000
-_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})", re.ASCII)
 OUTPUT_LIMIT = 8_000
 
 
@@ -32,9 +30,7 @@ def pull_request_title(facts: RunFacts) -> str:
 def commit_message(facts: RunFacts, solved: Solved) -> str:
     """Plain text, and whatever it says in the words of others is inert here too."""
     paragraphs = "\n\n".join(plain(paragraph, 400) for paragraph in solved.rationale[:4])
-    trailer = f"Co-authored-by: {facts.sender} <{facts.sender}@users.noreply.github.com>"
-    named = trailer if _LOGIN.fullmatch(facts.sender) else ""
-    return sections(_subject(facts, 60), paragraphs, _fixes(facts), named)
+    return sections(_subject(facts, 60), paragraphs, _fixes(facts), co_author(facts))
 
 
 def _subject(facts: RunFacts, limit: int) -> str:

@@ -11,6 +11,7 @@ from bot.render.parts import (
     RunFacts,
     advice,
     attempts,
+    co_author,
     cost,
     details,
     gates,
@@ -25,7 +26,6 @@ from bot.review.story import Did, Rejected, Story
 from bot.sanitize import block, capped, code, one_line, plain, prose
 
 OUTPUT = 6_000
-_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})", re.ASCII)
 
 HOW = (
     "What I can act on here: a suggestion block, which I put in its place and prove; or a statement with an "
@@ -70,8 +70,7 @@ def _check(
 def commit_message(facts: RunFacts, solved: Solved, what: str) -> str:
     """Plain text; the reviewer is the co-author."""
     paragraphs = "\n\n".join(plain(paragraph, 400) for paragraph in solved.rationale[:3])
-    trailer = f"Co-authored-by: {facts.sender} <{facts.sender}@users.noreply.github.com>"
-    return sections(plain(what, 70), paragraphs, trailer if _LOGIN.fullmatch(facts.sender) else "")
+    return sections(plain(what, 70), paragraphs, co_author(facts))
 
 
 def committed(facts: RunFacts, solved: Solved, sha: str, remark: str = "") -> str:

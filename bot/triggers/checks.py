@@ -148,7 +148,7 @@ def decide_check_run(payload: CheckRunPayload, place: Place) -> Decision:
     match pressed:
         case "retry":
             sender = storable(place.sender.login, NAME_CAP)
-            return Again(subject=subject, delivery=place.guid, sender=sender)
+            return Again(subject=subject, delivery=place.guid, sender=sender, sender_id=place.sender.id)
         case "stop":
             return place.wanted(
                 Kind.ERRAND, issue=0, title=run.name, author=place.sender.login, command="stop", about=subject

@@ -38,6 +38,7 @@ class Place:
             body=storable(body, TEXT_CAP),
             author=storable(author or "ghost", NAME_CAP),
             sender=storable(self.sender.login, NAME_CAP),
+            sender_id=self.sender.id,
             kind=kind,
             **{"label": "", **more},
         )

@@ -70,6 +70,7 @@ class Again:
     subject: str
     delivery: str
     sender: str
+    sender_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from bot.forge import Conclusion
 from bot.names import names_for
 from bot.render import answers
 from bot.render.check import check_run
-from bot.render.parts import RunFacts
+from bot.render.parts import RunFacts, co_author
 from bot.render.pull_request import commit_message, pull_request_body, pull_request_title
 from sandbox.suites.types import CaseResult, SuiteReport, Verdict
 from tests.render.test_sanitize import CLOSING, MENTION, NASTY, hidden, outside_of_code
@@ -226,3 +226,17 @@ def test_an_answer_says_why_there_is_no_patch(stop: StopReason, text: str) -> No
 def test_many_names_are_counted() -> None:
     body = pull_request_body(FACTS, outcome("x", many=40))
     assert "and 30 more" in body
+
+
+@pytest.mark.parametrize(
+    ("login", "number", "trailer"),
+    [
+        ("bob", 583231, "Co-authored-by: bob <583231+bob@users.noreply.github.com>"),
+        ("bob", 0, "Co-authored-by: bob <bob@users.noreply.github.com>"),
+        ("helper[bot]", 7, ""),
+        ("", 0, ""),
+        ("bob>\nCo-authored-by: eve <eve@example.org", 7, ""),
+    ],
+)
+def test_whoever_asked_is_a_co_author(login: str, number: int, trailer: str) -> None:
+    assert co_author(replace(FACTS, sender=login, sender_id=number)) == trailer
