@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.support import ISSUE, LABEL, Asked, Service, answer_of, until, with_files
+from tests.double.faults import LOSSY
 from tests.double.state import CheckRun, Comment, Delivery
 
 pytestmark = [pytest.mark.bubblewrap, pytest.mark.network, pytest.mark.slow]
@@ -54,11 +55,11 @@ class Hanging:
         )
         return self
 
-    def stopped(self, stop: Callable[[], object]) -> None:
+    def stopped(self, stop: Callable[[], object], seconds: float = SECONDS) -> None:
         """It says so within seconds, which it does when its sandbox is gone."""
         assert running(self.mark)
         stop()
-        until(self._over, lambda: f"{self.asked.number} to stop: {self.words}", seconds=SECONDS)
+        until(self._over, lambda: f"{self.asked.number} to stop: {self.words}", seconds=seconds)
         assert self.check().conclusion == "cancelled"
         assert self.asked.pulls == []
 
@@ -118,7 +119,11 @@ def test_what_runs_can_be_stopped_in_every_way(service: Service) -> None:
     closed.stopped(lambda: github.close_issue(name, closed.asked.number))
     unlabelled.stopped(lambda: github.unlabel_issue(name, unlabelled.asked.number, LABEL))
     until(lambda: running(mark), lambda: "the turn of the one that waited")
-    pressed.stopped(lambda: github.deliver_check_run(name, pressed.check(), button="stop"))
+    # The button, while a fifth of all requests fails: the same end, and one of everything.
+    github.faults.at_random(0.2, 5, *LOSSY)
+    pressed.stopped(lambda: github.deliver_check_run(name, pressed.check(), button="stop"), 4 * SECONDS)
+    github.faults.clear()
+    assert pressed.words.count("**Stopped,**") == 1
     until(lambda: not running(mark), lambda: "every sandbox to be gone", seconds=SECONDS)
 
 

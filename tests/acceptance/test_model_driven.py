@@ -1,5 +1,6 @@
 """Issue 3, "must be shown" no. 2: a run that a language model drives, through the real webhook path: two
-files, one question that a maintainer answers, one pull request, and the money as the endpoint counts it."""
+files, one question that a maintainer answers, one pull request, and the money as the endpoint counts it. A
+fifth of all requests to GitHub fails meanwhile (issue 4, no. 3: the clarification flow)."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from agent.llm.pricing import dollars
 from bot.render.parts import money
 from bot.sanitize import prose
 from tests.acceptance.support import Asked, Service, remove, running_service, until
+from tests.double.faults import LOSSY
 from tests.double.server import GitHubDouble
 from tests.model_driven.shop import ANSWER, FILES, ISSUE, Programmer
 from tests.scripted_model.server import Price, ScriptedModel
@@ -57,8 +59,12 @@ def shop() -> Iterator[Shop]:
             "CODEAGENT_BUDGET__MONEY": "0.5",
         }
         with running_service(home, github, variables, webhook_secret="a-secret-of-the-shop-0123") as service:
-            asked = service.ask(service.repository("shop", dict(FILES)), ISSUE)
+            repository = service.repository("shop", dict(FILES))
+            github.faults.at_random(0.2, 31, *LOSSY)
+            asked = service.ask(repository, ISSUE)
             yield Shop(service=service, model=model, asked=asked)
+            assert sum(request.fault is not None for request in github.requests) >= 5
+            github.faults.clear()
         github.check()
     remove(place)
 

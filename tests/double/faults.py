@@ -156,6 +156,10 @@ class Faults:
         return None
 
 
+LOSSY: tuple[Fault, ...] = (Status(502), ResetBefore(), ResetAfter(), StatusAfter(502))
+"""What a bad day at GitHub is made of: half of the requests that fail were carried out."""
+
+
 def refusal(
     fault: Status | PrimaryRateLimit | SecondaryRateLimit | StatusAfter, now: Callable[[], float]
 ) -> Answer:

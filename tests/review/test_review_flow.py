@@ -20,7 +20,7 @@ from tests.acceptance.support import (
     until,
     with_files,
 )
-from tests.double.faults import Fault, ResetAfter, ResetBefore, Slow, Status, StatusAfter
+from tests.double.faults import LOSSY, Slow
 from tests.double.server import GitHubDouble
 from tests.double.state import Issue, ReviewComment
 
@@ -35,7 +35,6 @@ FILES = {
     ".github/codeagent.yml": "review:\n  limit: 5\n",
     ITEMS: "def first_item(number, size):\n    return (number - 1) * size + 2\n",
 }
-FAULTS: tuple[Fault, ...] = (Status(502), ResetBefore(), ResetAfter(), StatusAfter(502))
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +178,7 @@ def test_the_review_loop(service: Service) -> None:
     assert pull.head == at_first
 
     # A good suggestion is proven and committed, in the reviewer's name too; GitHub answers badly meanwhile.
-    service.github.faults.at_random(0.2, 20, *FAULTS)
+    service.github.faults.at_random(0.2, 20, *LOSSY)
     try:
         good, job = pull.on_clamp_page(suggestion(SHORTER))
         pull.over(job)
