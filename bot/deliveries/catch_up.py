@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol, assert_never
@@ -28,6 +28,7 @@ MOST_AGAIN: Final = 200  # in one round, a second apart: GitHub's pace for what 
 EVERY: Final = 600.0
 QUIET: Final = 60.0
 FIRST: Final = 2.0  # after the door is open
+SOON: Final = 5.0  # after a round that failed; twice as long after each further one, up to EVERY
 
 log = structlog.get_logger("bot.deliveries.catch_up")
 
@@ -37,7 +38,7 @@ class Desk(Protocol):
 
     def attempts(self, cursor: str = "") -> Attempts: ...
 
-    def redeliver(self, attempt: int) -> None: ...
+    def redeliver(self, attempt: int) -> bool: ...
 
 
 class Ledger(Protocol):
@@ -114,6 +115,7 @@ def _at(row: Attempt) -> float:
 class CaughtUp:
     listed: int
     again: int
+    unsure: int = 0  # of these, how many GitHub may not have heard of
     hopeless: int = 0
     left: int = 0  # for the next round
     cut: bool = False  # the list was longer than what is looked at
@@ -164,16 +166,21 @@ def _round(desk: Desk, ledger: Ledger, now: float, stopped: Callable[[], bool]) 
     for guid in todo.hopeless:
         ledger.mark(guid)
         log.warning("a delivery failed again and again; it is left", delivery=guid, attempts=MOST_ATTEMPTS)
-    done = 0
+    done = unsure = 0
     for row in todo.again[:MOST_AGAIN]:
         if stopped():
             break
-        _again(desk, ledger, row)
+        unsure += not _again(desk, ledger, row)
         done += 1
     ledger.settle(todo.settled)
     ledger.forget(now - LONGEST_AGO - 86_400.0)
     return CaughtUp(
-        listed=len(rows), again=done, hopeless=len(todo.hopeless), left=len(todo.again) - done, cut=cut
+        listed=len(rows),
+        again=done,
+        unsure=unsure,
+        hopeless=len(todo.hopeless),
+        left=len(todo.again) - done,
+        cut=cut,
     )
 
 
@@ -191,17 +198,19 @@ def _listed(desk: Desk, since: float) -> tuple[list[Attempt], bool]:
         cursor = page.cursor
 
 
-def _again(desk: Desk, ledger: Ledger, row: Attempt) -> None:
+def _again(desk: Desk, ledger: Ledger, row: Attempt) -> bool:
+    """Whether GitHub is known to have heard of it."""
     said = {"delivery": row.guid, "delivery_event": row.event, "status": row.status_code}
     try:
-        desk.redeliver(row.id)
+        heard = desk.redeliver(row.id)
     except ForgeRefused as error:
         if error.status not in (400, 404, 410, 422):
             raise
         ledger.mark(row.guid)  # GitHub has it no more
         log.warning("a delivery cannot be had again", error=str(error), **said)
-        return
-    log.info("asked for a delivery again", **said)
+        return True
+    log.info("asked for a delivery again", heard=heard, **said)
+    return heard
 
 
 # --- All the time -------------------------------------------------------------------------------------------
@@ -210,9 +219,15 @@ def _again(desk: Desk, ledger: Ledger, row: Attempt) -> None:
 class CatchUps:
     """Rounds in a thread of their own, from the start on."""
 
-    def __init__(self, round_: Callable[[Callable[[], bool]], Round], *, first: float = FIRST) -> None:
+    def __init__(
+        self,
+        round_: Callable[[Callable[[], bool]], Round],
+        *,
+        first: float = FIRST,
+        soon: float = SOON,
+    ) -> None:
         self._round = round_
-        self._first = first
+        self._first, self._soon = first, soon
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="catch-up", daemon=True)
 
@@ -225,16 +240,22 @@ class CatchUps:
         self._thread.join(timeout=5)  # a request may take longer; the thread is a daemon
 
     def _run(self) -> None:
-        for pause in _pauses(self._first):
-            if self._stop.wait(pause) or not self._goes_on():
-                return
+        pause, failures = self._first, 0
+        while not self._stop.wait(pause):
+            match self._once():
+                case Never():
+                    return
+                case CaughtUp(unsure=0):
+                    pause, failures = EVERY, 0
+                case CaughtUp() | NotNow():
+                    pause, failures = min(EVERY, self._soon * 2.0**failures), failures + 1
 
-    def _goes_on(self) -> bool:
+    def _once(self) -> Round:
         try:
             done = self._round(self._stop.is_set)
         except Exception as error:  # noqa: BLE001 - a safety net: the service lives on, the next round tries again
             log.error("catching up failed", error=f"{type(error).__name__}: {error}")
-            return True
+            return NotNow(type(error).__name__)
         match done:
             case CaughtUp(listed=listed, again=again, hopeless=hopeless, left=left, cut=cut):
                 level = log.warning if cut or hopeless or left else log.info
@@ -243,13 +264,6 @@ class CatchUps:
                 log.info("not caught up now", reason=reason)
             case Never(reason=reason):
                 log.warning("this GitHub keeps no deliveries: failed ones are lost", reason=reason)
-                return False
             case _:
                 assert_never(done)
-        return True
-
-
-def _pauses(first: float) -> Iterator[float]:
-    yield first
-    while True:
-        yield EVERY
+        return done

@@ -185,9 +185,9 @@ class AppDesk:
         )
         return Attempts(rows=tuple(rows), cursor=_next_cursor(headers.get("link", "")))
 
-    def redeliver(self, attempt: int) -> None:
-        """GitHub sends the same bytes under the same GUID again, a little later. When the answer is lost it
-        counts as asked: the delivery is looked at again in the next round."""
+    def redeliver(self, attempt: int) -> bool:
+        """GitHub sends the same bytes under the same GUID again, a little later. False when its answer was
+        lost: it may have been asked or not, and is not asked twice for that."""
         try:
             self._ask(
                 "POST",
@@ -196,7 +196,8 @@ class AppDesk:
                 lambda _: None,
             )
         except Unclear:
-            return
+            return False
+        return True
 
     def _ask(self, method: str, what: str, send: Callable[[Any], Any], parse: Callable[[Any], T]) -> T:
         request = Request(what=what, method=method, send=send, parse=parse)
