@@ -147,7 +147,7 @@ def bot(github: GitHubDouble, tmp_path: Path) -> Iterator[Bot]:  # noqa: F811
 
 
 def test_a_question_a_discussion_and_an_answer(bot: Bot) -> None:
-    world = bot.github.client
+    world = bot.github
     assert bot.say("I see this too").status_code == 200  # nothing was asked yet
     asked = bot.job(world.label_issue(REPOSITORY, bot.number, "codeagent", actor="alice"))
     assert asked.result is not None
@@ -194,10 +194,10 @@ def test_a_question_a_discussion_and_an_answer(bot: Bot) -> None:
 
 
 def test_the_bots_own_comment_answers_nothing(bot: Bot) -> None:
-    bot.job(bot.github.client.label_issue(REPOSITORY, bot.number, "codeagent", actor="alice"))
+    bot.job(bot.github.label_issue(REPOSITORY, bot.number, "codeagent", actor="alice"))
     login = next(
         each.user.login
-        for each in bot.github.client.comments(REPOSITORY, bot.number)
+        for each in bot.github.comments(REPOSITORY, bot.number)
         if each.user.login.endswith("[bot]")
     )
     assert bot.say("8", login).status_code == 200
