@@ -137,7 +137,7 @@ def test_from_nothing_to_the_first_answered_issue(github: GitHubDouble, tmp_path
     assert delivery.status_code == 0, "nobody is there"
 
     # A fifth of all requests fails from here on; what is delivered twice is still worked on once.
-    github.faults.at_random(0.2, 4, *LOSSY)
+    github.faults.at_random(0.2, 1, *LOSSY)
     serve = [*shlex.split(command), "--port", str(port), "--sandbox", "bubblewrap"]
     with running(serve, tmp_path, TMPDIR=str(tmp_path)) as (process, said):
         until(lambda: ready(url) or process.poll() is not None, lambda: f"readiness: {said}", seconds=60)
