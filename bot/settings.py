@@ -284,7 +284,12 @@ class Settings(BaseSettings):
                 "WEBHOOK_SECRET: the one typed into the App's settings page (openssl rand -hex 32 makes one)"
             )
         if missing or key is None or self.webhook_secret is None:
-            raise ConfigError(_lines("GitHub settings are missing", (PREFIX + line for line in missing)))
+            raise ConfigError(
+                _lines(
+                    "GitHub settings are missing; codeagent setup makes them",
+                    (PREFIX + line for line in missing),
+                )
+            )
         issuer = str(self.app_id) if self.app_id is not None else str(self.client_id)
         return GitHubApp(issuer=issuer, private_key=key, webhook_secret=self.webhook_secret)
 
