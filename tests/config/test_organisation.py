@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.config import organisation
 from bot.forge import RepositoryRef
@@ -53,12 +54,11 @@ def test_it_is_read_with_a_token_for_nothing_else(world: GitHubDouble, opened: l
     assert token.revoked
 
 
-def test_without_access_there_is_none(
-    world: GitHubDouble, opened: list[GitHubForges], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_access_there_is_none(world: GitHubDouble, opened: list[GitHubForges]) -> None:
     world.create_repository(SHARED, files=DRAFTS)
-    assert read(world, opened, DEMO) is None
-    assert "no_shared_file" in capsys.readouterr().out
+    with capture_logs() as logged:
+        assert read(world, opened, DEMO) is None
+    assert "no_shared_file" in [each["event"] for each in logged]
     assert not world.world.tokens
 
 
